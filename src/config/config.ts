@@ -1,0 +1,68 @@
+import type { Downstream, OAuthClient, Seconds, Secret, Server } from '../model/index.ts'
+
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+  /** A Unix socket path instead of host and port. */
+  readonly socket?: string
+  readonly insecure: boolean
+}
+
+/** The IdP whose tokens say who a person is. */
+export interface LoginSlice {
+  readonly issuer: string
+  readonly client?: OAuthClient
+  readonly groupsClaim: string
+  readonly tenantClaim?: { readonly name: string; readonly value: string }
+  readonly algorithms: readonly string[]
+  /** JWT `typ` values besides `at+jwt` that this IdP gives its access tokens (Keycloak: `JWT`). */
+  readonly types: readonly string[]
+  readonly skew: Seconds
+}
+
+/** An issuer of workload tokens, such as a cluster. */
+export interface WorkloadSlice {
+  readonly issuer: string
+  readonly audience: string
+  readonly subjects: readonly string[]
+}
+
+export interface VaultLogin {
+  readonly kind: 'token' | 'approle'
+  readonly token?: Secret
+  readonly role?: string
+  readonly secret?: Secret
+  readonly mount: string
+}
+
+export interface VaultSlice {
+  readonly address: string
+  readonly namespace?: string
+  readonly ca?: string
+  readonly mounts: { readonly kv: string; readonly transit: string }
+  readonly logins: { readonly runtime: VaultLogin; readonly connecting: VaultLogin; readonly keeper: VaultLogin }
+}
+
+/** The configuration in force: every short form expanded, every reference read, frozen. */
+export interface Config {
+  readonly form: 'single' | 'dev'
+  readonly url: string
+  readonly tenant: string
+  readonly environment: string
+  readonly login: LoginSlice
+  readonly workloads: readonly WorkloadSlice[]
+  readonly servers: readonly Server[]
+  readonly downstreams: readonly Downstream[]
+  readonly data: string
+  /** What wraps the local store and the persistent signing key; dev makes a throwaway one. */
+  readonly key: Secret<Uint8Array> | Secret
+  readonly vault?: VaultSlice
+  readonly listen: { readonly egress: ListenAddress; readonly admin: ListenAddress; readonly telemetry: ListenAddress }
+  readonly record: { readonly reads: 'handed' | 'synced'; readonly retention?: Seconds }
+  readonly session: { readonly lifetime: Seconds; readonly keyRotation: Seconds; readonly algorithm: 'EdDSA' | 'ES256' }
+  readonly network: { readonly allow: readonly string[]; readonly deny: readonly string[] }
+  readonly limits: { readonly connectTimeout: Seconds; readonly headersTimeout: Seconds; readonly idleTimeout: Seconds }
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
+  /** Digest of what decides, 16 hex digits: the version of the policy bundle. */
+  readonly version: string
+}

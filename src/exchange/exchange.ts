@@ -1,0 +1,47 @@
+import type {
+  Access,
+  Connection,
+  Credential,
+  Downstream,
+  EpochSeconds,
+  GrantPlace,
+  Principal,
+  ProviderOutcome,
+  Scope,
+  Secret,
+  Seq,
+  Server,
+  Session,
+} from '../model/index.ts'
+
+/** For whom, where and as of which log position a credential is needed. */
+export interface Need {
+  readonly access: Access
+  readonly server: Server
+  readonly downstream: Downstream
+  /** `Gate.applied` when the decision was made; the credential carries it. */
+  readonly rev: Seq
+}
+
+/** Credentials that point away from us. */
+export interface Exchange {
+  /** The credential, from memory where possible: synchronous then, and without any I/O. @throws the codes of exchange, connect_required, secrets_* */
+  acquire(need: Need): Credential | Promise<Credential>
+  /** The downstream answered 401: never serve this very credential again. */
+  refused(need: Need, credential: Credential): void
+  /** Hand over the subject token of a session: memory only, gone at its expiry or the session's end. */
+  hand(session: Session, token: Secret, expiresAt: EpochSeconds): void
+  /** Keep a secret that a person (or an operator for him) put in: `static: { per: user }`. */
+  connect(input: {
+    readonly server: Server
+    readonly downstream: Downstream
+    readonly principal: Principal
+    readonly value: Secret
+    readonly rev: Seq
+  }): Promise<Connection>
+  /** Drop subject tokens, cached credentials and data keys of the scope; abort its refreshes. Says how many. */
+  bar(scope: Scope): number
+  /** Ask the provider to revoke (RFC 7009). Never throws. */
+  revokeAtProvider(place: GrantPlace, refreshToken: Secret): Promise<ProviderOutcome>
+  close(): void
+}

@@ -1,0 +1,26 @@
+import type { ReasonCode } from './errors/codes.ts'
+import type { Operation, RiskClass } from './downstream.ts'
+import type { Principal } from './principal.ts'
+
+/** Everything the pure decision looks at. Absent facts make an allow rule not match and a deny rule deny. */
+export interface Facts {
+  readonly principal: Principal
+  readonly client: string
+  readonly server: string
+  readonly groups: readonly string[]
+  readonly groupsComplete: boolean
+  readonly downstream?: string
+  readonly operation?: Operation
+  /** Set where a tool is called; without it `direct` rules. */
+  readonly tool?: string
+  /** The class that the tool was given; the operation has its own. */
+  readonly class?: RiskClass
+  readonly approval?: string
+  /** Whether the token at hand names this downstream as an audience. */
+  readonly audienceGranted?: boolean
+}
+
+/** The outcome of a decision with its stable reason and the rule that made it. */
+export type Decision<P> =
+  | { readonly effect: 'allow'; readonly permit: P; readonly reason: ReasonCode; readonly rule: string }
+  | { readonly effect: 'deny'; readonly reason: ReasonCode; readonly rule: string }

@@ -1,0 +1,62 @@
+import type { Secret } from './secret.ts'
+import type { Placement } from './credential.ts'
+
+/** What an operation or tool may do (design §5). Unclassified is `never`. */
+export type RiskClass = 'read' | 'read-sensitive' | 'write' | 'critical' | 'never'
+
+/** From harmless to forbidden: the later of two classes wins where two sources name one. */
+export const riskOrder: readonly RiskClass[] = ['read', 'read-sensitive', 'write', 'critical', 'never']
+
+/** One thing a downstream does: method and path template, with a class of its own. */
+export interface Operation {
+  /** `GET /orders/{id}`: the name in configuration, records and explanations. */
+  readonly id: string
+  readonly method: string
+  /** Template segments; `{name}` stands for exactly one non-empty segment, a last `{name...}` for the rest. */
+  readonly path: string
+  readonly class: RiskClass
+}
+
+/** An OAuth client of ours at an authorization server. */
+export interface OAuthClient {
+  readonly id: string
+  readonly secret?: Secret
+  /** A private key in PEM for `private_key_jwt` (RFC 7523 §2.2), instead of a secret. */
+  readonly key?: Secret
+}
+
+/** How the credential of a downstream is obtained (design §9, "Credential kinds"). */
+export type CredentialSource =
+  | {
+      readonly kind: 'exchange'
+      readonly issuer: string
+      readonly client: OAuthClient
+      readonly audience?: string
+      readonly resource?: string
+      readonly scope: readonly string[]
+      /** Ask for a refresh token and keep it as a stored connection bound to the session. */
+      readonly refresh: boolean
+    }
+  | {
+      readonly kind: 'client-credentials'
+      readonly issuer: string
+      readonly client: OAuthClient
+      readonly audience?: string
+      readonly resource?: string
+      readonly scope: readonly string[]
+    }
+  | { readonly kind: 'static'; readonly per: 'all'; readonly placement: Placement; readonly value: Secret; readonly owner: string }
+  | { readonly kind: 'static'; readonly per: 'user'; readonly placement: Placement }
+
+/** A system that servers call. */
+export interface Downstream {
+  readonly name: string
+  /** Scheme, host and port; nothing else. */
+  readonly origin: string
+  /** A path put before every request's path, without a trailing slash; empty for none. */
+  readonly basePath: string
+  /** Its RFC 8707 identifier, used as audience in session tokens. */
+  readonly resource: string
+  readonly operations: readonly Operation[]
+  readonly credential: CredentialSource
+}

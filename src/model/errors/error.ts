@@ -1,0 +1,44 @@
+import type { ErrorCode } from './codes.ts'
+import { errorTable, type Row } from './table.ts'
+
+/**
+ * What may be said to a caller besides the fixed sentence: short texts of our own configuration or of harmless
+ * charset, never an input or a cause.
+ */
+export interface ErrorFacts {
+  readonly downstream?: string
+  readonly server?: string
+  readonly rule?: string
+  readonly scope?: string
+  readonly connectUrl?: string
+  readonly retryAfter?: number
+  /** For operators, on stderr and in the log, never on a data face: field, place, remedy. */
+  readonly remedy?: string
+  readonly field?: string
+}
+
+const safe = /^[\x20-\x21\x23-\x5b\x5d-\x7e“”’…–→]{0,400}$/u
+
+/** The one class of failure. `cause` never leaves the process; `facts` are checked on the way in. */
+export class SallyportError extends Error {
+  readonly code: ErrorCode
+  readonly facts: ErrorFacts
+
+  constructor(code: ErrorCode, facts: ErrorFacts = {}, cause?: unknown) {
+    super(errorTable[code].sentence, cause === undefined ? undefined : { cause })
+    this.name = 'SallyportError'
+    this.code = code
+    this.facts = Object.fromEntries(
+      Object.entries(facts).filter(([, value]) => typeof value === 'number' || (typeof value === 'string' && safe.test(value))),
+    )
+  }
+
+  get row(): Row {
+    return errorTable[this.code]
+  }
+}
+
+/** Anything thrown as the one class: what is not ours is `internal`, with the original as the cause. */
+export function asSallyportError(error: unknown): SallyportError {
+  return error instanceof SallyportError ? error : new SallyportError('internal', {}, error)
+}

@@ -1,0 +1,60 @@
+import type { SallyportError } from './error.ts'
+
+/** An answer ready for the wire. */
+export interface Rendered {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+function retryHeader(error: SallyportError): Record<string, string> {
+  if (error.row.next !== 'retry') return {}
+  return { 'retry-after': String(error.facts.retryAfter ?? 1) }
+}
+
+/** Problem details (RFC 9457) with `code` and `request_id`: the answer of the egress and of `/v1`. */
+export function renderProblem(error: SallyportError, requestId: string): Rendered {
+  const { row, code, facts } = error
+  const challenge =
+    row.status === 401 ? { 'www-authenticate': `Bearer${row.oauth === undefined ? '' : ` error="${row.oauth}"`}` } : {}
+  return {
+    status: row.status,
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      ...retryHeader(error),
+      ...challenge,
+    },
+    body: JSON.stringify({
+      type: `https://sallyport.dev/errors/${code}`,
+      title: row.sentence,
+      status: row.status,
+      code,
+      next: row.next,
+      request_id: requestId,
+      ...(facts.downstream === undefined ? {} : { downstream: facts.downstream }),
+      ...(facts.server === undefined ? {} : { server: facts.server }),
+      ...(facts.rule === undefined ? {} : { rule: facts.rule }),
+      ...(facts.scope === undefined ? {} : { scope: facts.scope }),
+      ...(facts.connectUrl === undefined ? {} : { connect_url: facts.connectUrl }),
+    }),
+  }
+}
+
+/** The token endpoint's answer (RFC 6749 §5.2): 400 for everything of the request, 401 for client authentication. */
+export function renderOAuth(error: SallyportError, requestId: string): Rendered {
+  const { row, code } = error
+  const oauth = row.oauth === 'invalid_token' ? 'invalid_request' : (row.oauth ?? 'server_error')
+  const status = oauth === 'invalid_client' ? 401 : row.status >= 500 ? row.status : 400
+  return {
+    status,
+    headers: {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      pragma: 'no-cache',
+      ...retryHeader(error),
+      ...(status === 401 ? { 'www-authenticate': 'Basic realm="sallyport"' } : {}),
+    },
+    body: JSON.stringify({ error: oauth, error_description: row.sentence, code, request_id: requestId }),
+  }
+}

@@ -1,0 +1,67 @@
+import { joinKey, type Principal, principalKey } from './principal.ts'
+
+/**
+ * What a revocation, hold or switch reaches (design §7). `user` and `workload` name a principal by issuer and
+ * subject. Consent, group grant and tool come with the rooms that make them.
+ */
+export type Scope =
+  | { readonly kind: 'tenant'; readonly tenant: string }
+  | { readonly kind: 'user'; readonly principal: Principal }
+  | { readonly kind: 'client'; readonly tenant: string; readonly client: string }
+  | { readonly kind: 'session'; readonly tenant: string; readonly sid: string }
+  | { readonly kind: 'connection'; readonly tenant: string; readonly connection: string }
+  | { readonly kind: 'downstream'; readonly tenant: string; readonly downstream: string }
+  | { readonly kind: 'server'; readonly tenant: string; readonly server: string }
+  | { readonly kind: 'tool'; readonly tenant: string; readonly server: string; readonly tool: string }
+
+export type ScopeKind = Scope['kind']
+
+/** Everything that a piece of work belongs to; what is absent cannot be cut by that scope. */
+export interface Work {
+  readonly principal: Principal
+  readonly client: string
+  readonly server: string
+  readonly sid: string
+  readonly downstream?: string
+  readonly connection?: string
+  readonly tool?: string
+  readonly call?: string
+}
+
+export function scopeKey(scope: Scope): string {
+  switch (scope.kind) {
+    case 'tenant':
+      return joinKey('tenant', scope.tenant)
+    case 'user':
+      return joinKey('user', principalKey(scope.principal))
+    case 'client':
+      return joinKey('client', scope.tenant, scope.client)
+    case 'session':
+      return joinKey('session', scope.tenant, scope.sid)
+    case 'connection':
+      return joinKey('connection', scope.tenant, scope.connection)
+    case 'downstream':
+      return joinKey('downstream', scope.tenant, scope.downstream)
+    case 'server':
+      return joinKey('server', scope.tenant, scope.server)
+    case 'tool':
+      return joinKey('tool', scope.tenant, scope.server, scope.tool)
+  }
+}
+
+/** The keys of every scope that would reach this work: what `covers` looks up, and what live work is filed under. */
+export function workKeys(work: Work): string[] {
+  const { tenant } = work.principal
+  const keys = [
+    joinKey('tenant', tenant),
+    joinKey('user', principalKey(work.principal)),
+    joinKey('client', tenant, work.client),
+    joinKey('session', tenant, work.sid),
+    joinKey('server', tenant, work.server),
+  ]
+  if (work.downstream !== undefined) keys.push(joinKey('downstream', tenant, work.downstream))
+  if (work.connection !== undefined) keys.push(joinKey('connection', tenant, work.connection))
+  if (work.tool !== undefined) keys.push(joinKey('tool', tenant, work.server, work.tool))
+  if (work.call !== undefined) keys.push(joinKey('call', tenant, work.call))
+  return keys
+}

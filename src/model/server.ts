@@ -1,0 +1,49 @@
+import type { RiskClass } from './downstream.ts'
+import type { Secret } from './secret.ts'
+
+/** Whom a rule names: `group:crm-users`, `user:<sub>`, `client:<name>`, `workload:<sub>`, `anyone`. */
+export type Matcher =
+  | { readonly kind: 'group'; readonly value: string }
+  | { readonly kind: 'user'; readonly value: string }
+  | { readonly kind: 'client'; readonly value: string }
+  | { readonly kind: 'workload'; readonly value: string }
+  | { readonly kind: 'anyone' }
+
+/** A downstream, or one operation of it. Without `operation`: every operation that the class permits. */
+export interface Use {
+  readonly downstream: string
+  readonly operation?: string
+}
+
+/** A tool as configured. Without a gateway it is known to `explain` and `validate` only. */
+export interface Tool {
+  readonly name: string
+  readonly class: RiskClass
+  readonly uses: readonly Use[]
+  readonly allow?: readonly Matcher[]
+  /** The person confirms each call himself; not built yet, so the tool is refused. */
+  readonly confirm?: string
+  /** Others approve each call; not built yet, so the tool is refused. */
+  readonly approve?: { readonly by: string; readonly people: number }
+}
+
+/** An MCP server that routes its downstream calls through the egress. */
+export interface Server {
+  readonly name: string
+  readonly resource: string
+  /** What a subject token's `aud` may name to be for this server; by default its resource. */
+  readonly audiences: readonly string[]
+  /** Further audiences that a foreign token may carry besides; none by default. */
+  readonly extraAudiences: readonly string[]
+  /** Whether the egress takes the subject token that the server received. */
+  readonly acceptSubjectToken: boolean
+  readonly group: string
+  readonly allow: readonly Matcher[]
+  readonly deny: readonly Matcher[]
+  /** What a session token may do without a call (design §5): nothing by default. */
+  readonly direct: readonly Use[]
+  readonly tools: readonly Tool[]
+  /** Client authentication at the token endpoint besides the capability file. */
+  readonly client?: { readonly id: string; readonly secret: Secret }
+  readonly environment?: string
+}

@@ -1,0 +1,27 @@
+import type { Downstream, Facts, Operation } from '../model/index.ts'
+
+/**
+ * Leave to do one operation at one downstream, for the facts it was decided on. The constructor is private to the
+ * room: other rooms know the type only, so nothing undecided can be sent without a cast, which lint bans.
+ */
+export class Permit {
+  readonly facts: Facts
+  readonly downstream: Downstream
+  readonly operation: Operation
+  readonly rule: string
+  /** Version of the policy bundle that decided. */
+  readonly policy: string
+
+  private constructor(facts: Facts, downstream: Downstream, operation: Operation, rule: string, policy: string) {
+    this.facts = facts
+    this.downstream = downstream
+    this.operation = operation
+    this.rule = rule
+    this.policy = policy
+  }
+
+  /** For `decide` only; not exported from the face of the room. */
+  static of(facts: Facts, downstream: Downstream, operation: Operation, rule: string, policy: string): Permit {
+    return new Permit(facts, downstream, operation, rule, policy)
+  }
+}

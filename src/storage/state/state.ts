@@ -1,0 +1,95 @@
+import type {
+  Connection,
+  EpochSeconds,
+  LogBody,
+  LogEntry,
+  LogHead,
+  Scope,
+  Seq,
+  Session,
+  Tombstone,
+} from '../../model/index.ts'
+
+/**
+ * The ordered log (revocation protocol, line 1). `append` returns only after the entry is synced to disk;
+ * the same `id` again returns the entry that exists, whatever else is given.
+ */
+export interface LogStore {
+  head(): Promise<LogHead>
+  append(entry: { id: string; at: EpochSeconds; by: string; body: LogBody }): Promise<LogEntry>
+  after(seq: Seq, limit: number): Promise<readonly LogEntry[]>
+  byId(id: string): Promise<LogEntry | undefined>
+  /** One more durable write, after a commit whose outcome was unknown (line 9 i). */
+  quorumWrite(): Promise<void>
+  durability(): Promise<'disk' | 'quorum' | 'local'>
+}
+
+/** Sign-ins, named by `sid`; kept until `expiresAt` so that they can be listed and cut. */
+export interface Sessions {
+  put(session: Session, expiresAt: EpochSeconds): Promise<void>
+  get(tenant: string, sid: string): Promise<Session | undefined>
+  list(tenant: string, scope: Scope | undefined, now: EpochSeconds): Promise<readonly Session[]>
+  /** Counts and forgets what the scope reaches. */
+  end(scope: Scope): Promise<number>
+  prune(now: EpochSeconds): Promise<number>
+}
+
+/** Which connections exist, without secrets: how a revocation finds them (line 10). The store is never listed. */
+export interface ConnectionIndex {
+  put(connection: Connection): Promise<void>
+  get(tenant: string, id: string): Promise<Connection | undefined>
+  /** Active connections that the scope reaches and that are not newer than `rev`. */
+  reached(scope: Scope, rev: Seq): Promise<readonly Connection[]>
+  list(tenant: string, scope: Scope | undefined): Promise<readonly Connection[]>
+  markDestroyed(tenant: string, id: string, tomb: Tombstone['tomb']): Promise<void>
+}
+
+/** Signed receipts by revocation id; every revision is kept. */
+export interface Receipts {
+  save(id: string, revision: number, jws: string): Promise<void>
+  latest(id: string): Promise<{ revision: number; jws: string } | undefined>
+  /** Ids of revocations whose follow-up (line 10) has not been finished. */
+  unfinished(): Promise<readonly string[]>
+  finish(id: string): Promise<void>
+}
+
+/** A refresh token that waits, sealed in the secret store, for its provider's revocation. */
+export interface OutboxJob {
+  readonly job: string
+  readonly revocation: string
+  readonly connection: string
+  readonly place: Connection['place']
+  readonly attempts: number
+  readonly nextAt: EpochSeconds
+  readonly until: EpochSeconds
+}
+
+export interface Outbox {
+  put(job: OutboxJob): Promise<void>
+  due(now: EpochSeconds): Promise<readonly OutboxJob[]>
+  done(job: string): Promise<void>
+}
+
+/** Heads of record chains kept beside them, so that a truncated or missing chain shows (design §8). */
+export interface Anchors {
+  put(anchor: { chain: string; n: number; hash: string; at: EpochSeconds; key: string; closed: boolean }): Promise<void>
+  list(): Promise<readonly { chain: string; n: number; hash: string; at: EpochSeconds; key: string; closed: boolean }[]>
+}
+
+/** Small persistent facts: the epoch, sealed keys. */
+export interface Meta {
+  get(name: string): Promise<string | undefined>
+  set(name: string, value: string): Promise<void>
+}
+
+/** Everything that a process keeps besides secrets; one set of small interfaces, one per noun. */
+export interface State {
+  readonly log: LogStore
+  readonly sessions: Sessions
+  readonly connections: ConnectionIndex
+  readonly receipts: Receipts
+  readonly outbox: Outbox
+  readonly anchors: Anchors
+  readonly meta: Meta
+  close(): Promise<void>
+}
