@@ -56,6 +56,8 @@ export interface Connection {
   readonly place: GrantPlace
   readonly kind: 'exchange' | 'static'
   readonly server: string
+  /** The client and session it is bound to; absent for what a person linked himself. */
+  readonly client?: string
   readonly sid?: string
   readonly createdAt: EpochSeconds
   readonly rev: Seq

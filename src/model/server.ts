@@ -1,12 +1,12 @@
 import type { RiskClass } from './downstream.ts'
 import type { Secret } from './secret.ts'
 
-/** Whom a rule names: `group:crm-users`, `user:<sub>`, `client:<name>`, `workload:<sub>`, `anyone`. */
+/** Whom a rule names: `group:crm-users`, `user:<sub>`, `client:<name>`, `workload:<sub>`, `anyone`. Users and workloads of `issuer` only. */
 export type Matcher =
   | { readonly kind: 'group'; readonly value: string }
-  | { readonly kind: 'user'; readonly value: string }
+  | { readonly kind: 'user'; readonly value: string; readonly issuer?: string }
   | { readonly kind: 'client'; readonly value: string }
-  | { readonly kind: 'workload'; readonly value: string }
+  | { readonly kind: 'workload'; readonly value: string; readonly issuer?: string }
   | { readonly kind: 'anyone' }
 
 /** A downstream, or one operation of it. Without `operation`: every operation that the class permits. */

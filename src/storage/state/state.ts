@@ -22,6 +22,8 @@ export interface LogStore {
   /** One more durable write, after a commit whose outcome was unknown (line 9 i). */
   quorumWrite(): Promise<void>
   durability(): Promise<'disk' | 'quorum' | 'local'>
+  /** Go on under a new epoch, after a restore from a backup (line 14). */
+  openEpoch(epoch: string): Promise<void>
 }
 
 /** Sign-ins, named by `sid`; kept until `expiresAt` so that they can be listed and cut. */
@@ -38,8 +40,8 @@ export interface Sessions {
 export interface ConnectionIndex {
   put(connection: Connection): Promise<void>
   get(tenant: string, id: string): Promise<Connection | undefined>
-  /** Active connections that the scope reaches and that are not newer than `rev`. */
-  reached(scope: Scope, rev: Seq): Promise<readonly Connection[]>
+  /** Active connections that the scope reaches and that were made before the log position `seq`. */
+  reached(scope: Scope, seq: Seq): Promise<readonly Connection[]>
   list(tenant: string, scope: Scope | undefined): Promise<readonly Connection[]>
   markDestroyed(tenant: string, id: string, tomb: Tombstone['tomb']): Promise<void>
 }
@@ -48,7 +50,7 @@ export interface ConnectionIndex {
 export interface Receipts {
   save(id: string, revision: number, jws: string): Promise<void>
   latest(id: string): Promise<{ revision: number; jws: string } | undefined>
-  /** Ids of revocations whose follow-up (line 10) has not been finished. */
+  /** Ids of cuts in the log whose follow-up (line 10) has not been finished; read after a start. */
   unfinished(): Promise<readonly string[]>
   finish(id: string): Promise<void>
 }

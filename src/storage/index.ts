@@ -1,0 +1,26 @@
+/**
+ * What is kept: the state (SQLite in the single form) behind one small interface per noun, and secrets, encrypted,
+ * behind `Secrets` (Vault/OpenBao or files). Also the keyring of the data folder and the lock that makes a second
+ * instance impossible. All drivers are here and nowhere else.
+ *
+ * What never leaves: plaintext of a stored secret other than as `Secret`, and the keys that wrap it. A commit is
+ * synced to disk before it returns. A replica may not assume that it is the only writer of a grant: every write is
+ * compare-and-swap.
+ */
+export { type Keyring, openKeyring, type Signer } from './keyring.ts'
+export type { Secrets } from './secrets/secrets.ts'
+export { type InstanceLock, lockInstance } from './state/database.ts'
+export { openSqliteState } from './state/sqlite.ts'
+export type {
+  Anchors,
+  ConnectionIndex,
+  LogStore,
+  Meta,
+  Outbox,
+  OutboxJob,
+  Receipts,
+  Sessions,
+  State,
+} from './state/state.ts'
+export { agreesWithWitness, witnessed } from './state/witness.ts'
+export { writeDurably } from './write-durably.ts'

@@ -1,0 +1,102 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hkdfSync,
+  type JsonWebKey,
+  randomBytes,
+  scryptSync,
+  sign,
+  timingSafeEqual,
+} from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Secret, SallyportError } from '../model/index.ts'
+import { writeDurably } from './write-durably.ts'
+
+/** Keys of one data folder, all derived from the configured one. What leaves is a key for one purpose each. */
+export interface Keyring {
+  /** 32 bytes for the purpose; equal for equal purposes, on every start. */
+  derive(purpose: string): Secret<Uint8Array>
+  /** The persistent key that signs receipts and record chains. */
+  readonly signer: Signer
+}
+
+export interface Signer {
+  readonly kid: string
+  readonly publicJwk: JsonWebKey
+  /** An Ed25519 signature (RFC 8032). */
+  sign(bytes: Uint8Array): Uint8Array
+}
+
+interface KeyringFile {
+  readonly v: 1
+  readonly salt: string
+  readonly check: string
+  readonly signing: string
+}
+
+const scrypt = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
+
+/**
+ * Opens (or makes, on the first start) the keyring of a data folder. `key` is 32 or more raw bytes, or a passphrase.
+ *
+ * @throws config_invalid when the key is not the one that the folder was made with
+ */
+export function openKeyring(data: string, key: Secret<Uint8Array> | Secret): Keyring {
+  const path = join(data, 'keyring.json')
+  const stored = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as KeyringFile) : undefined
+  const salt = stored === undefined ? randomBytes(16) : Buffer.from(stored.salt, 'base64')
+  const root = rootKey(key, salt)
+  const derive = (purpose: string) =>
+    new Secret(new Uint8Array(hkdfSync('sha256', root, salt, `sallyport v1 ${purpose}`, 32)), `key for ${purpose}`)
+
+  const check = derive('check').reveal()
+  if (stored !== undefined && !timingSafeEqual(check, Buffer.from(stored.check, 'base64'))) {
+    throw new SallyportError('config_invalid', {
+      field: 'key',
+      remedy: 'this is not the key that the data folder was made with: give the former key, or an empty data folder',
+    })
+  }
+  const wrapping = derive('signing').reveal()
+  const pkcs8 = stored === undefined ? newSigningKey() : open(wrapping, Buffer.from(stored.signing, 'base64'))
+  if (stored === undefined) {
+    const file: KeyringFile = {
+      v: 1,
+      salt: Buffer.from(salt).toString('base64'),
+      check: Buffer.from(check).toString('base64'),
+      signing: Buffer.from(seal(wrapping, pkcs8)).toString('base64'),
+    }
+    writeDurably(path, JSON.stringify(file))
+  }
+  return { derive, signer: signerOf(pkcs8) }
+}
+
+function rootKey(key: Secret<Uint8Array> | Secret, salt: Uint8Array): Uint8Array {
+  const value = key.reveal()
+  return typeof value === 'string' ? scryptSync(value, salt, 32, scrypt) : value
+}
+
+function newSigningKey(): Uint8Array {
+  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'der' })
+}
+
+function signerOf(pkcs8: Uint8Array): Signer {
+  const privateKey = createPrivateKey({ key: Buffer.from(pkcs8), type: 'pkcs8', format: 'der' })
+  const publicJwk = createPublicKey(privateKey).export({ format: 'jwk' })
+  return { kid: `sp-${publicJwk.x?.slice(0, 12) ?? ''}`, publicJwk, sign: (bytes) => sign(null, bytes, privateKey) }
+}
+
+function seal(key: Uint8Array, plain: Uint8Array): Uint8Array {
+  const iv = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', key, iv)
+  return Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+}
+
+function open(key: Uint8Array, sealed: Uint8Array): Uint8Array {
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12))
+  decipher.setAuthTag(sealed.subarray(-16))
+  return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()])
+}

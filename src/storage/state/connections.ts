@@ -1,0 +1,56 @@
+import type { Connection } from '../../model/index.ts'
+import type { Database } from './database.ts'
+import { scopeQuery } from './scope-query.ts'
+import type { ConnectionIndex } from './state.ts'
+
+export function createConnectionIndex(db: Database): ConnectionIndex {
+  return {
+    put: async (connection) => {
+      const { tenant, kind, issuer, subject } = connection.place.principal
+      db.statement(
+        `INSERT INTO connections (tenant, id, kind, issuer, subject, client, server, sid, downstream, rev, active, tomb, connection)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, NULL, ?)
+         ON CONFLICT (tenant, id) DO UPDATE SET client = excluded.client, server = excluded.server, sid = excluded.sid,
+           rev = excluded.rev, active = 1, tomb = NULL, connection = excluded.connection`,
+      ).run(
+        tenant,
+        connection.id,
+        kind,
+        issuer,
+        subject,
+        connection.client ?? null,
+        connection.server,
+        connection.sid ?? null,
+        connection.place.downstream,
+        connection.rev,
+        JSON.stringify(connection),
+      )
+    },
+    get: async (tenant, id) => {
+      const row = db.statement('SELECT active, connection FROM connections WHERE tenant = ? AND id = ?').get(tenant, id)
+      return row === undefined ? undefined : parse(row)
+    },
+    reached: async (scope, seq) => {
+      const query = scopeQuery(scope, 'connections')
+      return db
+        .statement(`SELECT active, connection FROM connections WHERE ${query.where} AND active = 1 AND rev < ? ORDER BY rowid`)
+        .all(...query.values, seq)
+        .map(parse)
+    },
+    list: async (tenant, scope) => {
+      const query = scope === undefined ? { where: 'tenant = ?', values: [tenant] } : scopeQuery(scope, 'connections')
+      return db
+        .statement(`SELECT active, connection FROM connections WHERE ${query.where} ORDER BY rowid`)
+        .all(...query.values)
+        .map(parse)
+    },
+    markDestroyed: async (tenant, id, tomb) => {
+      db.statement('UPDATE connections SET active = 0, tomb = ? WHERE tenant = ? AND id = ?').run(JSON.stringify(tomb), tenant, id)
+    },
+  }
+}
+
+function parse(row: Record<string, unknown>): Connection {
+  const connection = JSON.parse(String(row['connection'])) as Connection
+  return { ...connection, status: row['active'] === 1 ? 'active' : 'destroyed' }
+}
