@@ -1,0 +1,76 @@
+import type { LogEntry, Scope, Seq } from '../model/index.ts'
+import type { LogStore } from '../storage/index.ts'
+import type { LiveRegistry } from './live.ts'
+import type { LogView } from './view.ts'
+
+/** What a replica did when it applied an entry; it acknowledges with these counts. */
+export interface Applied {
+  readonly sessions: number
+  readonly calls: number
+}
+
+export interface ApplierDeps {
+  readonly log: LogStore
+  readonly view: LogView
+  readonly live: LiveRegistry
+  /** Drop sessions, cached tokens, credentials and data keys of the scope; says how many sessions ended. */
+  readonly bar: (scope: Scope) => Promise<number>
+  readonly tenant: string
+}
+
+/** Applies the log in order: bars the scope first, then ends what is live (revocation protocol, line 9 iv). */
+export interface Applier {
+  /** Apply everything up to the log's head. */
+  advance(): Promise<void>
+  /** What applying an entry did here, if it was applied since the start. */
+  appliedAt(seq: Seq): Applied | undefined
+}
+
+export function createApplier(deps: ApplierDeps): Applier {
+  const done = new Map<Seq, Applied>()
+  let turn: Promise<void> = Promise.resolve()
+
+  const applyOne = async (entry: LogEntry): Promise<void> => {
+    deps.view.apply(entry)
+    const scope = barredScope(entry, deps.tenant)
+    if (scope === undefined) return
+    // The view bars from here on, synchronously; what follows ends what was already under way.
+    const calls = deps.live.abort(scope, { reason: entry.body.kind === 'cut' ? 'cut' : 'held', seq: entry.seq, scope })
+    done.set(entry.seq, { sessions: 0, calls })
+    done.set(entry.seq, { sessions: await deps.bar(scope), calls })
+    if (done.size > 1000) done.delete(done.keys().next().value ?? 0)
+  }
+
+  const advance = async (): Promise<void> => {
+    for (;;) {
+      const entries = await deps.log.after(deps.view.applied, 200)
+      for (const entry of entries) await applyOne(entry)
+      if (entries.length < 200) return
+    }
+  }
+
+  return {
+    advance: () => {
+      turn = turn.catch(() => undefined).then(advance)
+      return turn
+    },
+    appliedAt: (seq) => done.get(seq),
+  }
+}
+
+/** The scope that an entry bars, if it bars any. */
+function barredScope(entry: LogEntry, tenant: string): Scope | undefined {
+  const { body } = entry
+  switch (body.kind) {
+    case 'cut':
+    case 'hold':
+      return body.scope
+    case 'switch':
+      return body.on ? undefined : body.scope
+    case 'release':
+    case 'policy':
+      return undefined
+    default:
+      return { kind: 'tenant', tenant }
+  }
+}

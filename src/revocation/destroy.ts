@@ -1,0 +1,127 @@
+import { hash } from 'node:crypto'
+import {
+  type Clock,
+  type Connection,
+  epoch,
+  type LogEntry,
+  principalKey,
+  type ReceiptConnection,
+  type Scope,
+  type Secret,
+  SallyportError,
+  type StoredGrant,
+} from '../model/index.ts'
+import type { Audit } from '../audit/index.ts'
+import type { ConnectionIndex, Outbox, Secrets } from '../storage/index.ts'
+import type { Log } from '../telemetry/index.ts'
+
+export interface DestroyDeps {
+  readonly secrets: Secrets
+  readonly connections: ConnectionIndex
+  readonly outbox: Outbox
+  readonly audit: Audit
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** How long a sealed refresh token may wait for its provider. */
+const sealedForSeconds = 24 * 3600
+
+/**
+ * Destroys one connection after the fence (revocation protocol, line 10): its refresh token is sealed to the outbox
+ * for the provider's revocation, then a tombstone takes the grant's place and older versions are destroyed.
+ * Sealing comes first so that a crash between the two loses neither. The provider is called afterwards, from the
+ * outbox, so that a slow provider never delays the destruction.
+ */
+export async function destroyConnection(
+  connection: Connection,
+  cut: { readonly entry: LogEntry; readonly cause: string },
+  deps: DestroyDeps,
+): Promise<ReceiptConnection> {
+  const { place, id } = connection
+  const tomb = { at: deps.clock.now(), rev: cut.entry.seq, cause: cut.cause }
+  const sealed = await sealRefreshToken(connection, cut.entry, deps)
+  await deps.secrets.destroy(place, tomb)
+  await deps.connections.markDestroyed(place.tenant, id, tomb)
+  await noteRevoked(connection, cut.entry, deps)
+  return {
+    id,
+    downstream: place.downstream,
+    store: sealed === undefined ? 'destroyed' : 'sealed-for-retry',
+    ...(sealed === undefined ? {} : { sealedUntil: sealed }),
+    provider: sealed === undefined ? 'unsupported' : 'pending',
+  }
+}
+
+async function sealRefreshToken(connection: Connection, entry: LogEntry, deps: DestroyDeps) {
+  const { place, id } = connection
+  const token = refreshTokenOf(await readOrLost(connection, deps))
+  if (token === undefined) return undefined
+  const job = hash('sha256', `${entry.id}\n${id}`, 'hex').slice(0, 32)
+  const until = epoch(deps.clock.now() + sealedForSeconds)
+  await deps.secrets.seal(job, place.tenant, token, until)
+  await deps.outbox.put({
+    job,
+    revocation: entry.id,
+    connection: id,
+    place,
+    attempts: 0,
+    nextAt: deps.clock.now(),
+    until,
+  })
+  return until
+}
+
+/** A grant that cannot be read any more (its key is gone) needs no provider call, but still its tombstone. */
+async function readOrLost(connection: Connection, deps: DestroyDeps): Promise<StoredGrant | undefined> {
+  try {
+    return await deps.secrets.read(connection.place)
+  } catch (error) {
+    const lost = error instanceof SallyportError && ['secrets_corrupt', 'secrets_destroyed'].includes(error.code)
+    if (!lost) throw error
+    deps.log.warn('a grant that is being destroyed could not be read', { connection: connection.id }, error)
+    return undefined
+  }
+}
+
+function refreshTokenOf(stored: StoredGrant | undefined): Secret | undefined {
+  return stored?.grant?.rt
+}
+
+/**
+ * Destroys the data keys of the principals whose last connection of a vault group has gone: from here on every copy
+ * of their ciphertext is useless. Only a scope that reaches the whole principal does this.
+ */
+export async function destroyKeys(
+  scope: Scope,
+  destroyed: readonly Connection[],
+  cut: { readonly entry: LogEntry; readonly cause: string },
+  deps: DestroyDeps,
+): Promise<void> {
+  if (scope.kind !== 'user' && scope.kind !== 'tenant') return
+  const seen = new Set<string>()
+  for (const { place } of destroyed) {
+    const key = `${place.group}\n${principalKey(place.principal)}`
+    if (seen.has(key)) continue
+    seen.add(key)
+    const rest = await deps.connections.list(place.tenant, { kind: 'user', principal: place.principal })
+    if (rest.some((it) => it.status === 'active' && it.place.group === place.group)) continue
+    const tomb = { at: deps.clock.now(), rev: cut.entry.seq, cause: cut.cause }
+    await deps.secrets.destroyKey(place.tenant, place.group, place.principal, tomb)
+  }
+}
+
+/** The cut is already durable: a record that cannot be written now is reported, it does not stop the destruction. */
+async function noteRevoked(connection: Connection, entry: LogEntry, deps: DestroyDeps): Promise<void> {
+  try {
+    await deps.audit.note({
+      kind: 'revoked',
+      who: { principal: connection.place.principal, server: connection.server },
+      downstream: connection.place.downstream,
+      rev: entry.seq,
+      details: { connection: connection.id, revocation: entry.id },
+    })
+  } catch (error) {
+    deps.log.error('a destroyed connection could not be recorded', { connection: connection.id }, error)
+  }
+}

@@ -1,0 +1,134 @@
+import {
+  type EpochSeconds,
+  type Gate,
+  type LiveWork,
+  type LogBody,
+  type LogEntry,
+  type Scope,
+  type Seconds,
+  SallyportError,
+  type Work,
+  type Barred,
+} from '../model/index.ts'
+import type { State } from '../storage/index.ts'
+import { createApplier } from './applier.ts'
+import { createGate, type Lease } from './gate.ts'
+import { createHorizon } from './horizon.ts'
+import { watchLease } from './lapse.ts'
+import { createLiveRegistry } from './live.ts'
+import { createRevoker, type RevocationOrder, type RevokeDeps } from './revoke.ts'
+import { readReceipt, type SignedReceipt } from './receipts.ts'
+import { createLogView } from './view.ts'
+
+export interface RevocationsDeps
+  extends Omit<RevokeDeps, 'applier' | 'view' | 'logStore' | 'receipts' | 'connections' | 'outbox' | 'horizon'> {
+  readonly state: State
+  readonly lease: Lease
+  readonly bar: (scope: Scope) => Promise<number>
+  readonly random: () => string
+}
+
+/** The room's face: what others ask (`gate`, `live`, `signInBarred`) and what administrators order. */
+export interface Revocations {
+  readonly gate: Gate
+  readonly live: LiveWork
+  /** Is a sign-in of this time too old for, or held from, this work? */
+  signInBarred(work: Work, signedIn: EpochSeconds): Barred | undefined
+  /** Remember until when an injected credential works, for receipts. */
+  injected(work: Work, expiresAt: EpochSeconds): void
+  revoke(order: RevocationOrder): Promise<SignedReceipt>
+  /** Hold, release, switch: anything in the log that needs no follow-up. */
+  say(body: LogBody, by: string, id?: string): Promise<LogEntry>
+  receipt(id: string): Promise<SignedReceipt | undefined>
+  holds(): readonly { readonly scope: Scope; readonly seq: number }[]
+  /**
+   * Apply the log and go on with what was not finished. `restored`: the log came back from a backup and may have
+   * lost cuts, so a new epoch begins with a cut of the whole tenant (revocation protocol, line 14).
+   */
+  start(restored: boolean): Promise<void>
+  close(): void
+}
+
+const outboxEveryMs = 1000
+
+export function createRevocations(
+  options: { readonly tenant: string; readonly skew: Seconds },
+  deps: RevocationsDeps,
+): Revocations {
+  const view = createLogView(options)
+  const live = createLiveRegistry()
+  const { state, lease } = deps
+  const applier = createApplier({ log: state.log, view, live, bar: deps.bar, tenant: options.tenant })
+  const horizon = createHorizon(deps.clock)
+  const revoker = createRevoker({
+    ...deps,
+    applier,
+    view,
+    logStore: state.log,
+    receipts: state.receipts,
+    connections: state.connections,
+    outbox: state.outbox,
+    horizon: horizon.of,
+  })
+  const stops: (() => void)[] = []
+
+  const say = async (body: LogBody, by: string, id = deps.random()): Promise<LogEntry> => {
+    if (!lease.fresh()) throw new SallyportError('lease_lapsed')
+    const entry = await state.log.append({ id, at: deps.clock.now(), by, body })
+    await applier.advance()
+    return entry
+  }
+
+  return {
+    gate: createGate(view, lease),
+    live,
+    signInBarred: view.coversSignIn,
+    injected: horizon.note,
+    revoke: async (order) => {
+      if (!lease.fresh()) throw new SallyportError('lease_lapsed')
+      return revoker.revoke(order)
+    },
+    say,
+    receipt: async (id) => {
+      const latest = await state.receipts.latest(id)
+      return latest === undefined ? undefined : { receipt: readReceipt(latest.jws), jws: latest.jws }
+    },
+    holds: view.holds,
+    start: async (restored) => {
+      if (restored) await openNewEpoch(options.tenant, deps)
+      await applier.advance()
+      stops.push(watchLease(lease, live))
+      const resume = () => resumeUnfinished(state, revoker.resume, revoker.tick, deps)
+      await resume()
+      const timer = setInterval(() => void resume(), outboxEveryMs)
+      timer.unref()
+      stops.push(() => clearInterval(timer))
+    },
+    close: () => {
+      for (const stop of stops) stop()
+    },
+  }
+}
+
+/** What a crash or an absent store left undone is tried again, until it is done. */
+async function resumeUnfinished(
+  state: State,
+  resume: (id: string) => Promise<void>,
+  tick: () => Promise<void>,
+  deps: Pick<RevocationsDeps, 'log'>,
+): Promise<void> {
+  for (const id of await state.receipts.unfinished()) {
+    await resume(id).catch((error: unknown) => deps.log.warn('a revocation is not finished yet', { id }, error))
+  }
+  await tick().catch((error: unknown) => deps.log.warn('the outbox waits', {}, error))
+}
+
+async function openNewEpoch(tenant: string, { state, clock, random }: Pick<RevocationsDeps, 'state' | 'clock' | 'random'>) {
+  await state.log.openEpoch(random())
+  await state.log.append({
+    id: random(),
+    at: clock.now(),
+    by: 'sallyport',
+    body: { kind: 'cut', scope: { kind: 'tenant', tenant }, hold: false, cause: 'restored from a backup' },
+  })
+}

@@ -1,0 +1,91 @@
+import { type PrincipalKind, SallyportError, type Scope } from '../model/index.ts'
+
+/** A scope as an administrator says it: the tenant is not theirs to choose, the issuer defaults to the login's. */
+export interface ScopeInput {
+  readonly kind: string
+  readonly id?: string
+  readonly issuer?: string
+  /** The server that a tool belongs to. */
+  readonly server?: string
+}
+
+/** JSON Schema of `ScopeInput`; the routes validate with it. */
+export const scopeSchema = {
+  type: 'object',
+  required: ['kind'],
+  additionalProperties: false,
+  properties: {
+    kind: {
+      enum: ['tenant', 'user', 'workload', 'client', 'session', 'connection', 'downstream', 'server', 'tool'],
+    },
+    id: { type: 'string', minLength: 1, maxLength: 512 },
+    issuer: { type: 'string', minLength: 1, maxLength: 512 },
+    server: { type: 'string', minLength: 1, maxLength: 128 },
+  },
+} as const
+
+/** What of the configuration a scope needs. */
+export interface ScopeNames {
+  readonly tenant: string
+  readonly issuer: string
+  readonly workloadIssuers: readonly string[]
+  readonly servers: readonly string[]
+  readonly downstreams: readonly string[]
+}
+
+/**
+ * A name that the configuration knows must exist, or a typing error would cut nothing and look like success. A
+ * principal, client, session or connection need not be known: the cut then waits for whoever comes by that name.
+ *
+ * @throws request_malformed, with the field and the remedy
+ */
+export function readScope(input: ScopeInput, names: ScopeNames): Scope {
+  const { tenant } = names
+  if (input.kind === 'tenant') return { kind: 'tenant', tenant }
+  const { id } = input
+  if (id === undefined) throw malformed('scope.id', 'name what to revoke')
+  switch (input.kind) {
+    case 'user':
+    case 'workload':
+      return { kind: 'user', principal: { kind: input.kind, tenant, issuer: issuerOf(input, names), subject: id } }
+    case 'client':
+      return { kind: 'client', tenant, client: id }
+    case 'session':
+      return { kind: 'session', tenant, sid: id }
+    case 'connection':
+      return { kind: 'connection', tenant, connection: id }
+    case 'downstream':
+      return { kind: 'downstream', tenant, downstream: known(id, names.downstreams, 'downstream') }
+    case 'server':
+      return { kind: 'server', tenant, server: known(id, names.servers, 'server') }
+    case 'tool':
+      return { kind: 'tool', tenant, server: known(input.server ?? '', names.servers, 'server'), tool: id }
+    default:
+      throw malformed('scope.kind', 'one of tenant, user, workload, client, session, connection, downstream, server, tool')
+  }
+}
+
+function issuerOf(input: ScopeInput, names: ScopeNames): string {
+  const issuers = issuersOf(input.kind as PrincipalKind, names)
+  const issuer = input.issuer ?? (issuers.length === 1 ? issuers[0] : undefined)
+  if (issuer === undefined) throw malformed('scope.issuer', 'say which issuer the principal is of')
+  return issuer
+}
+
+function issuersOf(kind: PrincipalKind, names: ScopeNames): readonly string[] {
+  return kind === 'user' ? [names.issuer] : names.workloadIssuers
+}
+
+function known(name: string, names: readonly string[], what: string): string {
+  if (names.includes(name)) return name
+  throw malformed('scope.id', `the configuration has no ${what} of this name`)
+}
+
+function malformed(field: string, remedy: string): SallyportError {
+  return new SallyportError('request_malformed', { field, remedy })
+}
+
+/** Cut and hold for what should not come back by itself, cut alone for what ends with a sign-out (design §7). */
+export function holdsByDefault(scope: Scope): boolean {
+  return scope.kind === 'user' || scope.kind === 'client' || scope.kind === 'server' || scope.kind === 'tool'
+}
