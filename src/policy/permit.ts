@@ -12,7 +12,13 @@ export class Permit {
   /** Version of the policy bundle that decided. */
   readonly policy: string
 
-  private constructor(facts: Facts, downstream: Downstream, operation: Operation, rule: string, policy: string) {
+  private constructor(
+    facts: Facts,
+    downstream: Downstream,
+    operation: Operation,
+    rule: string,
+    policy: string,
+  ) {
     this.facts = facts
     this.downstream = downstream
     this.operation = operation
@@ -21,7 +27,13 @@ export class Permit {
   }
 
   /** For `decide` only; not exported from the face of the room. */
-  static of(facts: Facts, downstream: Downstream, operation: Operation, rule: string, policy: string): Permit {
+  static of(
+    facts: Facts,
+    downstream: Downstream,
+    operation: Operation,
+    rule: string,
+    policy: string,
+  ): Permit {
     return new Permit(facts, downstream, operation, rule, policy)
   }
 }

@@ -1,4 +1,4 @@
-import type { Decision, Downstream, Facts, Operation, Server } from '../model/index.ts'
+import type { Decision, Downstream, Facts, Operation, ReasonCode, Server } from '../model/index.ts'
 import type { Permit } from './permit.ts'
 
 /** The configuration compiled for deciding. Pure: no clock, no I/O. */
@@ -7,21 +7,38 @@ export interface Policy {
   readonly version: string
   server(name: string): Server | undefined
   downstream(name: string): Downstream | undefined
-  /** The operation that a method and a normalised path are, or undefined. The most literal template wins. */
+  /**
+   * The operation that a method and a path are, or undefined. `path` is what follows the downstream's base path: it
+   * begins with `/`, is percent-encoded and has no query. The most literal template wins.
+   */
   match(downstream: Downstream, method: string, path: string): Operation | undefined
-  /** One function decides for egress, gateway, `explain` and tests. */
+  /** One function decides for egress, gateway, `explain` and tests. Never throws. */
   decide(facts: Facts): Decision<Permit>
-  /** May this principal have a session at this server at all, and which of these downstreams may its token name? */
+  /**
+   * May this principal have a session at this server at all, and which of these downstreams may its token name?
+   * The permit holds those of `downstreams` that the server's `direct` or tools use, in the order asked for; the
+   * others are left out, and the caller judges whether that is an error (`target_refused`).
+   */
   admit(facts: Facts, downstreams: readonly string[]): Decision<readonly string[]>
+  /** The downstreams that a server's `direct` and tools use, sorted: all that its tokens may ever name. */
+  reachable(server: string): readonly string[]
   /** The steps that `decide` took, in order, for people. Same code path. */
   explain(facts: Facts): Explanation
 }
 
+/** One question that was asked on the way to a decision. Only the last step may not have held. */
+export interface Step {
+  readonly step: string
+  readonly held: boolean
+  readonly note: string
+}
+
+/** A decision as people read it. */
 export interface Explanation {
   readonly decision: 'allow' | 'deny'
-  readonly reason: string
+  readonly reason: ReasonCode
   readonly sentence: string
   readonly rule: string
   readonly policy: string
-  readonly steps: readonly { readonly step: string; readonly held: boolean; readonly note: string }[]
+  readonly steps: readonly Step[]
 }

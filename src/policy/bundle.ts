@@ -1,0 +1,83 @@
+import type { Downstream, Operation, ReasonCode, RiskClass, Server, Tool, Use } from '../model/index.ts'
+import { riskOrder } from '../model/index.ts'
+import type { Step } from './policy.ts'
+import type { Rule } from './rules.ts'
+
+export type PlacedUse = Use & { readonly place: string }
+
+export interface CompiledTool {
+  readonly name: string
+  readonly place: string
+  readonly tool: Tool
+  readonly uses: readonly PlacedUse[]
+  /** Absent: whoever the server allows. Present and empty: nobody. */
+  readonly allow?: readonly Rule[]
+}
+
+export interface CompiledServer {
+  readonly name: string
+  readonly server: Server
+  readonly allow: readonly Rule[]
+  readonly deny: readonly Rule[]
+  readonly direct: readonly PlacedUse[]
+  readonly tools: ReadonlyMap<string, CompiledTool>
+  readonly reachable: readonly string[]
+}
+
+export interface CompiledDownstream {
+  readonly name: string
+  readonly downstream: Downstream
+  readonly operations: ReadonlyMap<string, Operation>
+}
+
+export interface Bundle {
+  readonly tenant: string
+  readonly servers: ReadonlyMap<string, CompiledServer>
+  readonly downstreams: ReadonlyMap<string, CompiledDownstream>
+}
+
+/** A step that did not hold, with the place of the rule that says so. */
+export type Denied = { readonly effect: 'deny'; readonly reason: ReasonCode; readonly rule: string }
+
+/** A step that held, with the rule that it rests on. */
+export interface Granted {
+  readonly effect: 'allow'
+  readonly rule: string
+}
+
+/** What a request is about: an operation of a known downstream, and the class that counts. */
+export interface Target {
+  readonly downstream: Downstream
+  readonly operation: Operation
+  readonly risk: RiskClass
+}
+
+/** Where steps are told to people; absent on the hot path, so that no note is put together there. */
+export type Trace = ((step: Step) => void) | undefined
+
+export const deny = (reason: ReasonCode, rule: string): Denied => ({ effect: 'deny', reason, rule })
+export const level = (risk: RiskClass): number => riskOrder.indexOf(risk)
+/** The later of two classes, where two sources name one (design §5). */
+export const stricter = (a: RiskClass, b: RiskClass): RiskClass => (level(a) >= level(b) ? a : b)
+
+export function covers(use: Use, { downstream, operation }: Target): boolean {
+  if (use.downstream !== downstream.name) return false
+  return use.operation === undefined || use.operation === operation.id
+}
+
+/** Asks one question of a decision: an absent or false answer does not hold. */
+export type Ask = <T>(step: string, answer: T, note: () => string) => answer is Exclude<T, undefined | false>
+
+/** Tells the trace what was asked and whether it held; the note is only put together for a trace. */
+export function asker(trace: Trace): Ask {
+  return <T>(step: string, answer: T, note: () => string): answer is Exclude<T, undefined | false> => {
+    const held = answer !== undefined && answer !== false
+    trace?.({ step, held, note: note() })
+    return held
+  }
+}
+
+export function known(name: string | undefined, found: unknown): string {
+  if (name === undefined) return 'not known from the request'
+  return found === undefined ? `${name} is not configured` : name
+}

@@ -1,0 +1,115 @@
+import type { Decision, Downstream, Facts, Operation, Server, Tool, Use } from '../model/index.ts'
+import { errorTable } from '../model/index.ts'
+import { admission } from './admission.ts'
+import type { Bundle, CompiledDownstream, CompiledServer, CompiledTool } from './bundle.ts'
+import { judge } from './decide.ts'
+import { compileMatcher, type Matcher } from './match.ts'
+import { Permit } from './permit.ts'
+import type { Explanation, Policy, Step } from './policy.ts'
+import { placed } from './rules.ts'
+
+/** What decides: the expanded configuration's servers and downstreams, and the digest over them. */
+export interface PolicyInput {
+  readonly tenant: string
+  readonly servers: readonly Server[]
+  readonly downstreams: readonly Downstream[]
+  readonly version: string
+}
+
+/** Compile once, decide often. Later entries of one name are ignored: the configuration refuses duplicates. */
+export function compilePolicy(input: PolicyInput): Policy {
+  const bundle: Bundle = {
+    tenant: input.tenant,
+    servers: byName(input.servers.map(compileServer)),
+    downstreams: byName(input.downstreams.map(compileDownstream)),
+  }
+  const matchers = new Map(input.downstreams.map((it) => [it.name, compileMatcher(it.operations)] as const))
+  return {
+    version: input.version,
+    server: (name) => bundle.servers.get(name)?.server,
+    downstream: (name) => bundle.downstreams.get(name)?.downstream,
+    match: (downstream, method, path) => lookUp(matchers, downstream.name)(method, path),
+    decide: (facts) => decide(bundle, facts, input.version),
+    admit: (facts, downstreams) => admit(bundle, facts, downstreams),
+    reachable: (server) => bundle.servers.get(server)?.reachable ?? [],
+    explain: (facts) => explain(bundle, facts, input.version),
+  }
+}
+
+const nothing: Matcher = () => undefined
+
+function lookUp(matchers: ReadonlyMap<string, Matcher>, name: string): Matcher {
+  return matchers.get(name) ?? nothing
+}
+
+function decide(bundle: Bundle, facts: Facts, version: string): Decision<Permit> {
+  const verdict = judge(bundle, facts)
+  if (verdict.effect === 'deny') return { effect: 'deny', reason: verdict.reason, rule: verdict.rule }
+  const permit = Permit.of(facts, verdict.downstream, verdict.operation, verdict.rule, version)
+  return { effect: 'allow', permit, reason: 'allowed', rule: verdict.rule }
+}
+
+function explain(bundle: Bundle, facts: Facts, version: string): Explanation {
+  const steps: Step[] = []
+  const verdict = judge(bundle, facts, (step) => steps.push(step))
+  const reason = verdict.effect === 'allow' ? 'allowed' : verdict.reason
+  return {
+    decision: verdict.effect,
+    reason,
+    sentence: errorTable[reason].sentence,
+    rule: verdict.rule,
+    policy: version,
+    steps,
+  }
+}
+
+function admit(bundle: Bundle, facts: Facts, downstreams: readonly string[]): Decision<readonly string[]> {
+  const verdict = admission(bundle, facts)
+  if (verdict.effect === 'deny') return verdict
+  const permit = downstreams.filter((name) => verdict.server.reachable.includes(name))
+  return { effect: 'allow', permit, reason: 'allowed', rule: verdict.rule }
+}
+
+function byName<T extends { readonly name: string }>(things: readonly T[]): ReadonlyMap<string, T> {
+  const map = new Map<string, T>()
+  for (const thing of things) if (!map.has(thing.name)) map.set(thing.name, thing)
+  return map
+}
+
+function compileDownstream(downstream: Downstream): CompiledDownstream {
+  return {
+    name: downstream.name,
+    downstream,
+    operations: new Map(
+      downstream.operations.map((operation): [string, Operation] => [operation.id, operation]),
+    ),
+  }
+}
+
+function compileServer(server: Server): CompiledServer {
+  const place = `servers.${server.name}`
+  const used = [...server.direct, ...server.tools.flatMap((tool) => tool.uses)]
+  return {
+    name: server.name,
+    server,
+    allow: placed(`${place}.allow`, server.allow),
+    deny: placed(`${place}.deny`, server.deny),
+    direct: compileUses(`${place}.direct`, server.direct),
+    tools: byName(server.tools.map((tool) => compileTool(`${place}.tools.${tool.name}`, tool))),
+    reachable: [...new Set(used.map((use) => use.downstream))].sort(),
+  }
+}
+
+function compileTool(place: string, tool: Tool): CompiledTool {
+  return {
+    name: tool.name,
+    place,
+    tool,
+    uses: compileUses(`${place}.uses`, tool.uses),
+    ...(tool.allow === undefined ? {} : { allow: placed(`${place}.allow`, tool.allow) }),
+  }
+}
+
+function compileUses(place: string, uses: readonly Use[]): CompiledTool['uses'] {
+  return uses.map((use, index) => ({ ...use, place: `${place}[${index}]` }))
+}
