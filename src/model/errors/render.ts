@@ -12,8 +12,15 @@ function retryHeader(error: SallyportError): Record<string, string> {
   return { 'retry-after': String(error.facts.retryAfter ?? 1) }
 }
 
-/** Problem details (RFC 9457) with `code` and `request_id`: the answer of the egress and of `/v1`. */
-export function renderProblem(error: SallyportError, requestId: string): Rendered {
+/**
+ * Problem details (RFC 9457) with `code` and `request_id`: the answer of the egress and of `/v1`. Field and remedy
+ * are for operators only.
+ */
+export function renderProblem(
+  error: SallyportError,
+  requestId: string,
+  reader: 'caller' | 'operator' = 'caller',
+): Rendered {
   const { row, code, facts } = error
   const challenge =
     row.status === 401 ? { 'www-authenticate': `Bearer${row.oauth === undefined ? '' : ` error="${row.oauth}"`}` } : {}
@@ -37,13 +44,16 @@ export function renderProblem(error: SallyportError, requestId: string): Rendere
       ...(facts.rule === undefined ? {} : { rule: facts.rule }),
       ...(facts.scope === undefined ? {} : { scope: facts.scope }),
       ...(facts.connectUrl === undefined ? {} : { connect_url: facts.connectUrl }),
+      ...(reader === 'operator' && facts.field !== undefined ? { field: facts.field } : {}),
+      ...(reader === 'operator' && facts.remedy !== undefined ? { remedy: facts.remedy } : {}),
     }),
   }
 }
 
 /** The token endpoint's answer (RFC 6749 §5.2): 400 for everything of the request, 401 for client authentication. */
 export function renderOAuth(error: SallyportError, requestId: string): Rendered {
-  const { row, code } = error
+  const { row, code, facts } = error
+  const description = facts.hint === undefined ? row.sentence : `${row.sentence} ${facts.hint}`
   const oauth = row.oauth === 'invalid_token' ? 'invalid_request' : (row.oauth ?? 'server_error')
   const status = oauth === 'invalid_client' ? 401 : row.status >= 500 ? row.status : 400
   return {
@@ -55,6 +65,6 @@ export function renderOAuth(error: SallyportError, requestId: string): Rendered 
       ...retryHeader(error),
       ...(status === 401 ? { 'www-authenticate': 'Basic realm="sallyport"' } : {}),
     },
-    body: JSON.stringify({ error: oauth, error_description: row.sentence, code, request_id: requestId }),
+    body: JSON.stringify({ error: oauth, error_description: description, code, request_id: requestId }),
   }
 }

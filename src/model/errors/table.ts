@@ -35,6 +35,8 @@ export const errorTable = {
   token_claims_invalid: row(401, 'caller', 'login', 'The token lacks a required claim, or a claim has the wrong form.', 'invalid_token'),
   token_tenant_refused: row(401, 'caller', 'none', 'The token belongs to another tenant.', 'invalid_token'),
   token_delegation_refused: row(401, 'caller', 'none', 'The token carries a delegation (act or may_act) that does not hold for this caller.', 'invalid_token'),
+  token_binding_refused: row(401, 'caller', 'login', 'The token is bound to a key (cnf), and a bound token is not taken as a bearer token.', 'invalid_token'),
+  token_principal_refused: row(401, 'caller', 'configure', 'The token is of a workload that is not configured as one.', 'invalid_token'),
   token_revoked: row(401, 'caller', 'login', 'The token has been revoked.', 'invalid_token'),
   token_is_session: row(400, 'caller', 'none', 'A session token is no subject token.', 'invalid_request'),
   sign_in_too_old: row(401, 'caller', 'login', 'Access was revoked after this sign-in. A newer sign-in is needed.', 'invalid_token'),
@@ -106,6 +108,7 @@ export const errorTable = {
   state_locked: row(503, 'operator', 'configure', 'Another instance works on this data folder.'),
   idp_unavailable: row(503, 'provider', 'retry', 'The identity provider does not answer.', 'temporarily_unavailable'),
   shutting_down: row(503, 'sallyport', 'retry', 'This process is shutting down.', 'temporarily_unavailable'),
+  idp_metadata_refused: row(503, 'operator', 'configure', 'The metadata or the keys of the identity provider are not usable.', 'temporarily_unavailable'),
   config_invalid: row(500, 'operator', 'configure', 'The configuration is not valid.'),
   internal: row(500, 'sallyport', 'none', 'Something went wrong inside sallyport.', 'server_error'),
 } as const satisfies Record<string, Row>

@@ -1,0 +1,121 @@
+import { type AdminAnswer, type AdminEndpoint, callAdmin } from './client.ts'
+import { exit, type ExitCode, type Output, say } from './output.ts'
+
+/** A scope as it is said on the command line: `user alice`, `session <sid>`, `tool refund --server crm`. */
+export interface ScopeWords {
+  readonly kind: string
+  readonly id?: string
+  readonly issuer?: string
+  readonly server?: string
+}
+
+export interface RevokeWords {
+  readonly scope: ScopeWords
+  readonly cause: string
+  readonly hold?: boolean
+  readonly id?: string
+  readonly wait: 'fence' | 'providers'
+  readonly waitSeconds?: number
+}
+
+/** `sallyport revoke`: 0 when complete, 4 when fenced but not finished, with what is left. */
+export async function revoke(words: RevokeWords, endpoint: AdminEndpoint, output: Output): Promise<ExitCode> {
+  output.progress(`revoking ${words.scope.kind} ${words.scope.id ?? ''} …`)
+  const answer = await callAdmin(endpoint, {
+    method: 'POST',
+    path: '/v1/revocations',
+    body: {
+      scope: words.scope,
+      cause: words.cause,
+      wait: words.wait,
+      ...(words.id === undefined ? {} : { id: words.id }),
+      ...(words.hold === undefined ? {} : { hold: words.hold }),
+      ...(words.waitSeconds === undefined ? {} : { wait_s: words.waitSeconds }),
+    },
+  })
+  if (answer.status >= 400) return failed(answer, output)
+  say(output, answer.body, () => describeReceipt(answer.body['receipt'] as ReceiptShape))
+  return answer.status === 200 ? exit.done : exit.partly
+}
+
+interface ReceiptShape {
+  readonly id: string
+  readonly seq: number
+  readonly status: string
+  readonly durability: string
+  readonly hold: boolean
+  readonly signIns: string
+  readonly replicas: readonly { id: string; state: string; ms: number; sessions: number; calls: number }[]
+  readonly connections: readonly { id: string; downstream: string; store: string; provider: string }[]
+  readonly accessTokenHorizon?: number
+}
+
+function describeReceipt(receipt: ReceiptShape): string[] {
+  return [
+    `${receipt.status}  revocation ${receipt.id} is entry ${receipt.seq} of the log (durability: ${receipt.durability})`,
+    ...receipt.replicas.map(
+      (it) => `  replica ${it.id}: ${it.state} in ${it.ms} ms; ${it.sessions} sessions and ${it.calls} calls ended`,
+    ),
+    ...receipt.connections.map((it) => `  connection ${it.id} at ${it.downstream}: ${it.store}, provider: ${it.provider}`),
+    receipt.hold
+      ? '  on hold: nothing new until `sallyport release`'
+      : `  a newer sign-in may begin anew (compared by ${receipt.signIns})`,
+    ...(receipt.accessTokenHorizon === undefined
+      ? []
+      : [`  tokens already injected end by themselves at ${new Date(receipt.accessTokenHorizon * 1000).toISOString()}`]),
+  ]
+}
+
+/** `release`, `hold`, `disable`, `enable`: one entry in the log, no follow-up. */
+export async function sayInLog(
+  path: '/v1/holds' | '/v1/releases' | '/v1/switches/off' | '/v1/switches/on',
+  words: { readonly scope: ScopeWords; readonly cause: string },
+  endpoint: AdminEndpoint,
+  output: Output,
+): Promise<ExitCode> {
+  const answer = await callAdmin(endpoint, { method: 'POST', path, body: words })
+  if (answer.status >= 400) return failed(answer, output)
+  say(output, answer.body, () => [`done: entry ${String(answer.body['seq'])} of the log`])
+  return exit.done
+}
+
+export interface ConnectWords {
+  readonly downstream: string
+  readonly server?: string
+  readonly user: string
+  readonly issuer?: string
+  readonly value: string
+}
+
+/** `sallyport connect`: keeps a person's own secret for a downstream. The value came by standard input. */
+export async function connect(words: ConnectWords, endpoint: AdminEndpoint, output: Output): Promise<ExitCode> {
+  const answer = await callAdmin(endpoint, { method: 'POST', path: '/v1/connections', body: words })
+  if (answer.status >= 400) return failed(answer, output)
+  say(output, answer.body, () => [`connected ${words.user} to ${words.downstream}: ${String(answer.body['id'])}`])
+  return exit.done
+}
+
+/** `sessions`, `connections`, `holds`, `status`: one GET. */
+export async function show(path: string, endpoint: AdminEndpoint, output: Output): Promise<ExitCode> {
+  const answer = await callAdmin(endpoint, { method: 'GET', path })
+  if (answer.status >= 400) return failed(answer, output)
+  say(output, answer.body, () => Object.entries(answer.body).flatMap(([name, value]) => table(name, value)))
+  return exit.done
+}
+
+function table(name: string, value: unknown): string[] {
+  if (!Array.isArray(value)) return [`${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`]
+  if (value.length === 0) return [`no ${name}`]
+  return value.map((row) => JSON.stringify(row))
+}
+
+/** Tells what was refused in the words of the answer: sentence, code, field, remedy. */
+export function failed(answer: AdminAnswer, output: Output): ExitCode {
+  const { title, code, field, remedy } = answer.body
+  say(output, answer.body, () => [
+    `${String(title ?? 'failed')} (${String(code ?? answer.status)})`,
+    ...(field === undefined ? [] : [`  field: ${String(field)}`]),
+    ...(remedy === undefined ? [] : [`  remedy: ${String(remedy)}`]),
+  ])
+  return answer.status === 401 || answer.status === 403 ? exit.denied : exit.failed
+}

@@ -1,0 +1,133 @@
+/**
+ * The control faces' HTTP: one fastify instance a face with request ids, limits, Host and Origin checks, and the
+ * one place where an error becomes an answer. The hot path is not here: the egress is a plain handler in front.
+ */
+import { type IncomingMessage, type Server, createServer, type ServerResponse } from 'node:http'
+import { rmSync } from 'node:fs'
+import { isIP } from 'node:net'
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import { asSallyportError, type Rendered, renderOAuth, renderProblem, SallyportError } from './model/index.ts'
+import type { Log } from './telemetry/index.ts'
+
+export interface FaceOptions {
+  readonly name: string
+  readonly reader: 'caller' | 'operator'
+  /** Does this Host header name the face? Anything else is refused (DNS rebinding). */
+  readonly namesUs: (host: string) => boolean
+  /** Takes a request before fastify sees it; says whether it did. */
+  readonly first?: (request: IncomingMessage, response: ServerResponse) => boolean
+}
+
+export interface FaceDeps {
+  readonly log: Log
+  readonly requestId: () => string
+}
+
+/** An app for one face. Bodies are small here: 64 KiB, refused beyond. */
+export function createFace(options: FaceOptions, deps: FaceDeps): FastifyInstance {
+  const app = fastify({
+    genReqId: () => deps.requestId(),
+    bodyLimit: 64 * 1024,
+    forceCloseConnections: true,
+    serverFactory: (handler) => createFaceServer(handler, options.first),
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
+  })
+  app.addHook('onRequest', async (request) => {
+    if (!options.namesUs((request.headers.host ?? '').toLowerCase())) throw new SallyportError('host_refused')
+    if (request.headers.origin !== undefined) throw new SallyportError('origin_refused')
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const rendered = renderProblem(new SallyportError('not_found'), request.id, options.reader)
+    return reply.status(rendered.status).headers(rendered.headers).send(rendered.body)
+  })
+  app.setErrorHandler((error: FastifyError | Error, request, reply) => {
+    const known = fromFastify(error)
+    if (known.row.status >= 500) deps.log.error('a request failed', { face: options.name, request: request.id }, error)
+    const rendered = renderFor(request.url, known, request.id, options.reader)
+    return reply.status(rendered.status).headers(rendered.headers).send(rendered.body)
+  })
+  return app
+}
+
+function renderFor(url: string, error: SallyportError, id: string, reader: 'caller' | 'operator'): Rendered {
+  return url.startsWith('/oauth2/') ? renderOAuth(error, id) : renderProblem(error, id, reader)
+}
+
+/** fastify's own refusals (schema, size, content type) in our words; the offending text is not repeated. */
+function fromFastify(error: FastifyError | Error): SallyportError {
+  if (error instanceof SallyportError) return error
+  if ('validation' in error && error.validation !== undefined) {
+    const [first] = error.validation
+    const field = `${error.validationContext ?? 'body'}${(first?.instancePath ?? '').replaceAll('/', '.')}`
+    return new SallyportError('request_malformed', { field, remedy: first?.message ?? '' }, error)
+  }
+  if ('statusCode' in error && error.statusCode === 413) return new SallyportError('body_too_large', {}, error)
+  if ('statusCode' in error && error.statusCode !== undefined && error.statusCode < 500) {
+    return new SallyportError('request_malformed', {}, error)
+  }
+  return asSallyportError(error)
+}
+
+function createFaceServer(
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+  first: FaceOptions['first'],
+): Server {
+  const server = createServer(
+    { keepAliveTimeout: 65_000, headersTimeout: 15_000, requestTimeout: 0, maxHeaderSize: 32 * 1024 },
+    (request, response) => {
+      if (first?.(request, response) !== true) handler(request, response)
+    },
+  )
+  // Streams and long calls are ended by the live registry, not by a timer of the listener.
+  server.timeout = 0
+  return server
+}
+
+/**
+ * Judges Host headers: the names given, and where the face listens on every address also any IP literal, since a
+ * rebinding attack needs a name.
+ */
+export function hostJudge(names: readonly string[], everyAddress: boolean): (host: string) => boolean {
+  const known = new Set(names.map((name) => name.toLowerCase()))
+  return (host) => known.has(host) || (everyAddress && isIP(host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')) !== 0)
+}
+
+/** Where a face really listens; the port is known only then when the configuration says 0. */
+export interface Listening {
+  readonly url: string
+  readonly hosts: readonly string[]
+  readonly everyAddress: boolean
+}
+
+/** @throws config_invalid when the address cannot be had, naming the field */
+export async function listen(
+  app: FastifyInstance,
+  name: string,
+  address: { readonly host: string; readonly port: number; readonly socket?: string },
+): Promise<Listening> {
+  try {
+    if (address.socket !== undefined) {
+      rmSync(address.socket, { force: true })
+      const before = process.umask(0o117)
+      try {
+        await app.listen({ path: address.socket })
+      } finally {
+        process.umask(before)
+      }
+      return { url: `unix:${address.socket}`, hosts: ['localhost'], everyAddress: false }
+    }
+    await app.listen({ host: address.host, port: address.port })
+  } catch (error) {
+    throw new SallyportError(
+      'config_invalid',
+      { field: `listen.${name}`, remedy: 'the address is taken or not of this machine: give another one' },
+      error,
+    )
+  }
+  const bound = app.server.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host
+  const everyAddress = host === '0.0.0.0' || host === '[::]'
+  const names = [host, '127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`)
+  return { url: `http://${everyAddress ? '127.0.0.1' : host}:${port}`, hosts: names, everyAddress }
+}
