@@ -42,7 +42,8 @@ export function createFace(options: FaceOptions, deps: FaceDeps): FastifyInstanc
   })
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const known = fromFastify(error)
-    if (known.row.status >= 500) deps.log.error('a request failed', { face: options.name, request: request.id }, error)
+    if (known.row.status >= 500)
+      deps.log.error('a request failed', { face: options.name, request: request.id }, error)
     const rendered = renderFor(request.url, known, request.id, options.reader)
     return reply.status(rendered.status).headers(rendered.headers).send(rendered.body)
   })
@@ -61,7 +62,8 @@ function fromFastify(error: FastifyError | Error): SallyportError {
     const field = `${error.validationContext ?? 'body'}${(first?.instancePath ?? '').replaceAll('/', '.')}`
     return new SallyportError('request_malformed', { field, remedy: first?.message ?? '' }, error)
   }
-  if ('statusCode' in error && error.statusCode === 413) return new SallyportError('body_too_large', {}, error)
+  if ('statusCode' in error && error.statusCode === 413)
+    return new SallyportError('body_too_large', {}, error)
   if ('statusCode' in error && error.statusCode !== undefined && error.statusCode < 500) {
     return new SallyportError('request_malformed', {}, error)
   }
@@ -89,7 +91,8 @@ function createFaceServer(
  */
 export function hostJudge(names: readonly string[], everyAddress: boolean): (host: string) => boolean {
   const known = new Set(names.map((name) => name.toLowerCase()))
-  return (host) => known.has(host) || (everyAddress && isIP(host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')) !== 0)
+  return (host) =>
+    known.has(host) || (everyAddress && isIP(host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')) !== 0)
 }
 
 /** Where a face really listens; the port is known only then when the configuration says 0. */

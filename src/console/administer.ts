@@ -54,15 +54,20 @@ function describeReceipt(receipt: ReceiptShape): string[] {
   return [
     `${receipt.status}  revocation ${receipt.id} is entry ${receipt.seq} of the log (durability: ${receipt.durability})`,
     ...receipt.replicas.map(
-      (it) => `  replica ${it.id}: ${it.state} in ${it.ms} ms; ${it.sessions} sessions and ${it.calls} calls ended`,
+      (it) =>
+        `  replica ${it.id}: ${it.state} in ${it.ms} ms; ${it.sessions} sessions and ${it.calls} calls ended`,
     ),
-    ...receipt.connections.map((it) => `  connection ${it.id} at ${it.downstream}: ${it.store}, provider: ${it.provider}`),
+    ...receipt.connections.map(
+      (it) => `  connection ${it.id} at ${it.downstream}: ${it.store}, provider: ${it.provider}`,
+    ),
     receipt.hold
       ? '  on hold: nothing new until `sallyport release`'
       : `  a newer sign-in may begin anew (compared by ${receipt.signIns})`,
     ...(receipt.accessTokenHorizon === undefined
       ? []
-      : [`  tokens already injected end by themselves at ${new Date(receipt.accessTokenHorizon * 1000).toISOString()}`]),
+      : [
+          `  tokens already injected end by themselves at ${new Date(receipt.accessTokenHorizon * 1000).toISOString()}`,
+        ]),
   ]
 }
 
@@ -88,10 +93,16 @@ export interface ConnectWords {
 }
 
 /** `sallyport connect`: keeps a person's own secret for a downstream. The value came by standard input. */
-export async function connect(words: ConnectWords, endpoint: AdminEndpoint, output: Output): Promise<ExitCode> {
+export async function connect(
+  words: ConnectWords,
+  endpoint: AdminEndpoint,
+  output: Output,
+): Promise<ExitCode> {
   const answer = await callAdmin(endpoint, { method: 'POST', path: '/v1/connections', body: words })
   if (answer.status >= 400) return failed(answer, output)
-  say(output, answer.body, () => [`connected ${words.user} to ${words.downstream}: ${String(answer.body['id'])}`])
+  say(output, answer.body, () => [
+    `connected ${words.user} to ${words.downstream}: ${String(answer.body['id'])}`,
+  ])
   return exit.done
 }
 
@@ -104,7 +115,8 @@ export async function show(path: string, endpoint: AdminEndpoint, output: Output
 }
 
 function table(name: string, value: unknown): string[] {
-  if (!Array.isArray(value)) return [`${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`]
+  if (!Array.isArray(value))
+    return [`${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`]
   if (value.length === 0) return [`no ${name}`]
   return value.map((row) => JSON.stringify(row))
 }

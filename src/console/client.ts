@@ -21,7 +21,10 @@ export function findInstance(data: string): AdminEndpoint {
   } catch (error) {
     throw new SallyportError(
       'state_unavailable',
-      { field: '--data', remedy: 'start sallyport, name its data folder with --data, and run as the same user' },
+      {
+        field: '--data',
+        remedy: 'start sallyport, name its data folder with --data, and run as the same user',
+      },
       error,
     )
   }
@@ -45,7 +48,9 @@ export async function callAdmin(
       {
         method: call.method,
         path: call.path,
-        ...(target === undefined ? { socketPath: socket, host: 'localhost' } : { host: target.hostname, port: target.port }),
+        ...(target === undefined
+          ? { socketPath: socket, host: 'localhost' }
+          : { host: target.hostname, port: target.port }),
         headers: {
           ...(socket === undefined ? {} : { host: 'localhost' }),
           authorization: `Bearer ${endpoint.capability}`,
@@ -55,12 +60,21 @@ export async function callAdmin(
       resolve,
     )
     outgoing.on('error', (error) =>
-      reject(new SallyportError('state_unavailable', { remedy: 'the instance that the data folder names does not answer' }, error)),
+      reject(
+        new SallyportError(
+          'state_unavailable',
+          { remedy: 'the instance that the data folder names does not answer' },
+          error,
+        ),
+      ),
     )
     outgoing.end(payload)
   })
   const chunks: Buffer[] = []
   for await (const chunk of response) chunks.push(chunk as Buffer)
   const text = Buffer.concat(chunks).toString()
-  return { status: response.statusCode ?? 0, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
+  return {
+    status: response.statusCode ?? 0,
+    body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+  }
 }

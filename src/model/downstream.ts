@@ -45,7 +45,13 @@ export type CredentialSource =
       readonly resource?: string
       readonly scope: readonly string[]
     }
-  | { readonly kind: 'static'; readonly per: 'all'; readonly placement: Placement; readonly value: Secret; readonly owner: string }
+  | {
+      readonly kind: 'static'
+      readonly per: 'all'
+      readonly placement: Placement
+      readonly value: Secret
+      readonly owner: string
+    }
   | { readonly kind: 'static'; readonly per: 'user'; readonly placement: Placement }
 
 /** A system that servers call. */

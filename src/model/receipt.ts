@@ -2,7 +2,13 @@ import type { Scope } from './scope.ts'
 import type { EpochSeconds, Seq } from './units.ts'
 
 /** What became of a grant at its provider (design §7). */
-export type ProviderOutcome = 'revoked' | 'already_invalid' | 'unsupported' | 'failed' | 'expired_first' | 'pending'
+export type ProviderOutcome =
+  | 'revoked'
+  | 'already_invalid'
+  | 'unsupported'
+  | 'failed'
+  | 'expired_first'
+  | 'pending'
 
 /** One connection in a receipt. */
 export interface ReceiptConnection {

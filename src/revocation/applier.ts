@@ -35,7 +35,11 @@ export function createApplier(deps: ApplierDeps): Applier {
     const scope = barredScope(entry, deps.tenant)
     if (scope === undefined) return
     // The view bars from here on, synchronously; what follows ends what was already under way.
-    const calls = deps.live.abort(scope, { reason: entry.body.kind === 'cut' ? 'cut' : 'held', seq: entry.seq, scope })
+    const calls = deps.live.abort(scope, {
+      reason: entry.body.kind === 'cut' ? 'cut' : 'held',
+      seq: entry.seq,
+      scope,
+    })
     done.set(entry.seq, { sessions: 0, calls })
     done.set(entry.seq, { sessions: await deps.bar(scope), calls })
     if (done.size > 1000) done.delete(done.keys().next().value ?? 0)

@@ -77,7 +77,8 @@ async function readOrLost(connection: Connection, deps: DestroyDeps): Promise<St
   try {
     return await deps.secrets.read(connection.place)
   } catch (error) {
-    const lost = error instanceof SallyportError && ['secrets_corrupt', 'secrets_destroyed'].includes(error.code)
+    const lost =
+      error instanceof SallyportError && ['secrets_corrupt', 'secrets_destroyed'].includes(error.code)
     if (!lost) throw error
     deps.log.warn('a grant that is being destroyed could not be read', { connection: connection.id }, error)
     return undefined

@@ -1,4 +1,12 @@
-import { type Clock, type EpochSeconds, joinKey, type Scope, scopeKey, type Work, workKeys } from '../model/index.ts'
+import {
+  type Clock,
+  type EpochSeconds,
+  joinKey,
+  type Scope,
+  scopeKey,
+  type Work,
+  workKeys,
+} from '../model/index.ts'
 
 /** Until when credentials that were injected still work at their downstreams, whatever is revoked here. */
 export interface Horizon {

@@ -7,7 +7,9 @@
  * keeper only. A cut is durable before it acts, and what a crash left undone is done after the next start.
  * RFC 7009 (at providers), RFC 7515 (receipts).
  */
+export { createHorizon, type Horizon } from './horizon.ts'
 export { createLiveRegistry } from './live.ts'
+export { createReplica, type Replica } from './replica.ts'
 export { mountAdmin, type AdminDeps } from './routes.ts'
 export { createRevocations, type Revocations, type RevocationsDeps } from './revocations.ts'
 export type { RevocationOrder } from './revoke.ts'

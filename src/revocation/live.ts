@@ -1,4 +1,12 @@
-import { type Barred, type LiveHandle, type LiveWork, type Scope, scopeKey, type Work, workKeys } from '../model/index.ts'
+import {
+  type Barred,
+  type LiveHandle,
+  type LiveWork,
+  type Scope,
+  scopeKey,
+  type Work,
+  workKeys,
+} from '../model/index.ts'
 
 /** The registry of live work, and what a revocation does to it. */
 export interface LiveRegistry extends LiveWork {

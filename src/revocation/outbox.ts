@@ -21,7 +21,11 @@ export async function workOutbox(deps: OutboxDeps): Promise<void> {
     try {
       await workJob(job, deps)
     } catch (error) {
-      deps.log.warn('a sealed revocation waits for its next try', { job: job.job, attempts: job.attempts }, error)
+      deps.log.warn(
+        'a sealed revocation waits for its next try',
+        { job: job.job, attempts: job.attempts },
+        error,
+      )
       await deps.outbox.put(postponed(job, deps.clock))
     }
   }

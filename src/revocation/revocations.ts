@@ -1,41 +1,27 @@
-import {
-  type EpochSeconds,
-  type Gate,
-  type LiveWork,
-  type LogBody,
-  type LogEntry,
-  type Scope,
-  type Seconds,
-  SallyportError,
-  type Work,
-  type Barred,
-} from '../model/index.ts'
+import { type EpochSeconds, type LogBody, type LogEntry, type Scope, SallyportError } from '../model/index.ts'
 import type { State } from '../storage/index.ts'
 import { createApplier } from './applier.ts'
-import { createGate, type Lease } from './gate.ts'
-import { createHorizon } from './horizon.ts'
 import { watchLease } from './lapse.ts'
-import { createLiveRegistry } from './live.ts'
 import { createRevoker, type RevocationOrder, type RevokeDeps } from './revoke.ts'
 import { readReceipt, type SignedReceipt } from './receipts.ts'
-import { createLogView } from './view.ts'
+import type { Horizon } from './horizon.ts'
+import type { Replica } from './replica.ts'
 
 export interface RevocationsDeps
-  extends Omit<RevokeDeps, 'applier' | 'view' | 'logStore' | 'receipts' | 'connections' | 'outbox' | 'horizon'> {
+  extends Omit<
+    RevokeDeps,
+    'applier' | 'view' | 'logStore' | 'receipts' | 'connections' | 'outbox' | 'horizon'
+  > {
   readonly state: State
-  readonly lease: Lease
+  readonly replica: Replica
+  readonly horizon: Horizon
+  /** Drop sessions, cached tokens, credentials and data keys of the scope; says how many sessions ended. */
   readonly bar: (scope: Scope) => Promise<number>
   readonly random: () => string
 }
 
-/** The room's face: what others ask (`gate`, `live`, `signInBarred`) and what administrators order. */
+/** What administrators, hooks and workers order. */
 export interface Revocations {
-  readonly gate: Gate
-  readonly live: LiveWork
-  /** Is a sign-in of this time too old for, or held from, this work? */
-  signInBarred(work: Work, signedIn: EpochSeconds): Barred | undefined
-  /** Remember until when an injected credential works, for receipts. */
-  injected(work: Work, expiresAt: EpochSeconds): void
   revoke(order: RevocationOrder): Promise<SignedReceipt>
   /** Hold, release, switch: anything in the log that needs no follow-up. */
   say(body: LogBody, by: string, id?: string): Promise<LogEntry>
@@ -51,15 +37,10 @@ export interface Revocations {
 
 const outboxEveryMs = 1000
 
-export function createRevocations(
-  options: { readonly tenant: string; readonly skew: Seconds },
-  deps: RevocationsDeps,
-): Revocations {
-  const view = createLogView(options)
-  const live = createLiveRegistry()
-  const { state, lease } = deps
+export function createRevocations(options: { readonly tenant: string }, deps: RevocationsDeps): Revocations {
+  const { state } = deps
+  const { view, live, lease } = deps.replica
   const applier = createApplier({ log: state.log, view, live, bar: deps.bar, tenant: options.tenant })
-  const horizon = createHorizon(deps.clock)
   const revoker = createRevoker({
     ...deps,
     applier,
@@ -68,7 +49,7 @@ export function createRevocations(
     receipts: state.receipts,
     connections: state.connections,
     outbox: state.outbox,
-    horizon: horizon.of,
+    horizon: deps.horizon.of,
   })
   const stops: (() => void)[] = []
 
@@ -80,10 +61,6 @@ export function createRevocations(
   }
 
   return {
-    gate: createGate(view, lease),
-    live,
-    signInBarred: view.coversSignIn,
-    injected: horizon.note,
     revoke: async (order) => {
       if (!lease.fresh()) throw new SallyportError('lease_lapsed')
       return revoker.revoke(order)
@@ -118,12 +95,17 @@ async function resumeUnfinished(
   deps: Pick<RevocationsDeps, 'log'>,
 ): Promise<void> {
   for (const id of await state.receipts.unfinished()) {
-    await resume(id).catch((error: unknown) => deps.log.warn('a revocation is not finished yet', { id }, error))
+    await resume(id).catch((error: unknown) =>
+      deps.log.warn('a revocation is not finished yet', { id }, error),
+    )
   }
   await tick().catch((error: unknown) => deps.log.warn('the outbox waits', {}, error))
 }
 
-async function openNewEpoch(tenant: string, { state, clock, random }: Pick<RevocationsDeps, 'state' | 'clock' | 'random'>) {
+async function openNewEpoch(
+  tenant: string,
+  { state, clock, random }: Pick<RevocationsDeps, 'state' | 'clock' | 'random'>,
+) {
   await state.log.openEpoch(random())
   await state.log.append({
     id: random(),

@@ -69,7 +69,11 @@ export function createRevoker(deps: RevokeDeps): Revoker {
   const begin = (entry: LogEntry, startedAt: number) => {
     const known = running.get(entry.id)
     if (known !== undefined) return known
-    const progress: Progress = { items: new Map(), fencedMs: deps.clock.monotonic() - startedAt, listed: false }
+    const progress: Progress = {
+      items: new Map(),
+      fencedMs: deps.clock.monotonic() - startedAt,
+      listed: false,
+    }
     const work = followUp(entry, progress, deps).finally(() => running.delete(entry.id))
     const it = { progress, work }
     running.set(entry.id, it)
@@ -197,7 +201,9 @@ async function answer(
 /** A provider may have answered before this revision is written: its outcome is kept. */
 function mergeSettled(items: readonly ReceiptConnection[], jws: string | undefined): ReceiptConnection[] {
   const known = jws === undefined ? [] : readReceipt(jws).connections
-  const merged = items.map((item) => known.find((it) => it.id === item.id && it.provider !== 'pending') ?? item)
+  const merged = items.map(
+    (item) => known.find((it) => it.id === item.id && it.provider !== 'pending') ?? item,
+  )
   return [...merged, ...known.filter((it) => !items.some((item) => item.id === it.id))]
 }
 
@@ -227,7 +233,13 @@ async function noteRevocation(order: RevocationOrder, entry: LogEntry, deps: Rev
       kind: 'revoke',
       who: {},
       rev: entry.seq,
-      details: { id: order.id, by: order.by, cause: order.cause, scope: JSON.stringify(order.scope), hold: order.hold },
+      details: {
+        id: order.id,
+        by: order.by,
+        cause: order.cause,
+        scope: JSON.stringify(order.scope),
+        hold: order.hold,
+      },
     })
   } catch (error) {
     // The cut stands in the log already; a record that fails must not keep it from being carried out.

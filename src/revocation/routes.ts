@@ -50,20 +50,24 @@ const revocationSchema = {
 
 /** `/v1` for revocations, holds, releases, switches and sessions. The caller has authenticated this scope of routes. */
 export function mountAdmin(app: FastifyInstance, deps: AdminDeps): void {
-  app.post<{ Body: RevocationBody }>('/v1/revocations', { schema: revocationSchema }, async (request, reply) => {
-    const { body } = request
-    const scope = readScope(body.scope, deps.names())
-    const signed = await deps.revocations.revoke({
-      id: body.id ?? deps.random(),
-      scope,
-      hold: body.hold ?? holdsByDefault(scope),
-      cause: body.cause,
-      by: 'admin',
-      wait: body.wait ?? 'fence',
-      waitSeconds: body.wait_s ?? 25,
-    })
-    return answer(reply, signed)
-  })
+  app.post<{ Body: RevocationBody }>(
+    '/v1/revocations',
+    { schema: revocationSchema },
+    async (request, reply) => {
+      const { body } = request
+      const scope = readScope(body.scope, deps.names())
+      const signed = await deps.revocations.revoke({
+        id: body.id ?? deps.random(),
+        scope,
+        hold: body.hold ?? holdsByDefault(scope),
+        cause: body.cause,
+        by: 'admin',
+        wait: body.wait ?? 'fence',
+        waitSeconds: body.wait_s ?? 25,
+      })
+      return answer(reply, signed)
+    },
+  )
 
   app.get<{ Params: { id: string } }>(
     '/v1/revocations/:id',
@@ -100,7 +104,9 @@ function mountSayings(app: FastifyInstance, deps: AdminDeps): void {
         additionalProperties: false,
         properties: { id: idempotencyId, scope: scopeSchema, cause },
       },
-      response: { 200: { type: 'object', properties: { seq: { type: 'integer' }, epoch: { type: 'string' } } } },
+      response: {
+        200: { type: 'object', properties: { seq: { type: 'integer' }, epoch: { type: 'string' } } },
+      },
     } as const
     app.post<{ Body: SayingBody }>(path, { schema }, async (request) => {
       const entry = await deps.revocations.say(body(request.body), 'admin', request.body.id)

@@ -47,7 +47,10 @@ export function readScope(input: ScopeInput, names: ScopeNames): Scope {
   switch (input.kind) {
     case 'user':
     case 'workload':
-      return { kind: 'user', principal: { kind: input.kind, tenant, issuer: issuerOf(input, names), subject: id } }
+      return {
+        kind: 'user',
+        principal: { kind: input.kind, tenant, issuer: issuerOf(input, names), subject: id },
+      }
     case 'client':
       return { kind: 'client', tenant, client: id }
     case 'session':
@@ -61,7 +64,10 @@ export function readScope(input: ScopeInput, names: ScopeNames): Scope {
     case 'tool':
       return { kind: 'tool', tenant, server: known(input.server ?? '', names.servers, 'server'), tool: id }
     default:
-      throw malformed('scope.kind', 'one of tenant, user, workload, client, session, connection, downstream, server, tool')
+      throw malformed(
+        'scope.kind',
+        'one of tenant, user, workload, client, session, connection, downstream, server, tool',
+      )
   }
 }
 

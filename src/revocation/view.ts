@@ -52,7 +52,8 @@ export function createLogView(options: { readonly skew: Seconds; readonly tenant
     for (const key of workKeys(work)) {
       const it = standings.get(key)
       const reason = it === undefined ? undefined : judge(it)
-      if (it !== undefined && reason !== undefined) return { reason, scope: it.scope, seq: Math.max(it.cutSeq, it.heldBy) }
+      if (it !== undefined && reason !== undefined)
+        return { reason, scope: it.scope, seq: Math.max(it.cutSeq, it.heldBy) }
     }
     return undefined
   }
@@ -71,14 +72,19 @@ export function createLogView(options: { readonly skew: Seconds; readonly tenant
       epoch = entry.epoch
     },
     covers: (work, rev) =>
-      first(work, (it) => (it.cutSeq > rev ? 'cut' : it.heldBy > 0 ? 'held' : it.off ? 'switched_off' : undefined)),
+      first(work, (it) =>
+        it.cutSeq > rev ? 'cut' : it.heldBy > 0 ? 'held' : it.off ? 'switched_off' : undefined,
+      ),
     coversSignIn: (work, signedIn) =>
       first(work, (it) => {
         if (it.heldBy > 0) return 'held'
         if (it.off) return 'switched_off'
         return it.cutSeq > 0 && signedIn <= it.cutAt + options.skew ? 'cut' : undefined
       }),
-    holds: () => [...standings.values()].filter((it) => it.heldBy > 0).map((it) => ({ scope: it.scope, seq: it.heldBy })),
+    holds: () =>
+      [...standings.values()]
+        .filter((it) => it.heldBy > 0)
+        .map((it) => ({ scope: it.scope, seq: it.heldBy })),
   }
 }
 

@@ -51,13 +51,17 @@ export function openKeyring(data: string, key: Secret<Uint8Array> | Secret): Key
   const salt = stored === undefined ? randomBytes(16) : Buffer.from(stored.salt, 'base64')
   const root = rootKey(key, salt)
   const derive = (purpose: string) =>
-    new Secret(new Uint8Array(hkdfSync('sha256', root, salt, `sallyport v1 ${purpose}`, 32)), `key for ${purpose}`)
+    new Secret(
+      new Uint8Array(hkdfSync('sha256', root, salt, `sallyport v1 ${purpose}`, 32)),
+      `key for ${purpose}`,
+    )
 
   const check = derive('check').reveal()
   if (stored !== undefined && !timingSafeEqual(check, Buffer.from(stored.check, 'base64'))) {
     throw new SallyportError('config_invalid', {
       field: 'key',
-      remedy: 'this is not the key that the data folder was made with: give the former key, or an empty data folder',
+      remedy:
+        'this is not the key that the data folder was made with: give the former key, or an empty data folder',
     })
   }
   const wrapping = derive('signing').reveal()
@@ -86,7 +90,11 @@ function newSigningKey(): Uint8Array {
 function signerOf(pkcs8: Uint8Array): Signer {
   const privateKey = createPrivateKey({ key: Buffer.from(pkcs8), type: 'pkcs8', format: 'der' })
   const publicJwk = createPublicKey(privateKey).export({ format: 'jwk' })
-  return { kid: `sp-${publicJwk.x?.slice(0, 12) ?? ''}`, publicJwk, sign: (bytes) => sign(null, bytes, privateKey) }
+  return {
+    kid: `sp-${publicJwk.x?.slice(0, 12) ?? ''}`,
+    publicJwk,
+    sign: (bytes) => sign(null, bytes, privateKey),
+  }
 }
 
 function seal(key: Uint8Array, plain: Uint8Array): Uint8Array {

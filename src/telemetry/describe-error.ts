@@ -14,7 +14,13 @@ export function describeError(error: unknown): Readonly<Record<string, string>> 
   }
   if (!(error instanceof Error)) return { error: typeof error }
   const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
-  return { error: nameOf(error), frames: frames.slice(0, 6).map((line) => line.trim()).join(' < ') }
+  return {
+    error: nameOf(error),
+    frames: frames
+      .slice(0, 6)
+      .map((line) => line.trim())
+      .join(' < '),
+  }
 }
 
 /** The class and the code of an error and of its causes; both are identifiers, never text. */

@@ -10,7 +10,11 @@ export interface Health {
   /** Say how an outside part is; shown, never part of readiness. */
   observe(part: string, state: 'up' | 'sealed' | 'down'): void
   stopping(): void
-  report(): { readonly started: boolean; readonly ready: boolean; readonly parts: Readonly<Record<string, string>> }
+  report(): {
+    readonly started: boolean
+    readonly ready: boolean
+    readonly parts: Readonly<Record<string, string>>
+  }
 }
 
 export function createHealth(required: readonly string[], metrics: Metrics): Health {

@@ -24,7 +24,12 @@ export function createLog(options: LogOptions): Log {
     { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event' },
     options.stream ?? pino.destination({ fd: 2, sync: true }),
   )
-  const say = (level: 'debug' | 'info' | 'warn' | 'error', event: string, facts?: LogFacts, error?: unknown) => {
+  const say = (
+    level: 'debug' | 'info' | 'warn' | 'error',
+    event: string,
+    facts?: LogFacts,
+    error?: unknown,
+  ) => {
     if (!logger.isLevelEnabled(level)) return
     try {
       logger[level]({ ...facts, ...(error === undefined ? {} : describeError(error)) }, event)

@@ -37,9 +37,19 @@ export function stateConformance(name: string, open: () => State | Promise<State
   describe(`State: ${name}`, () => {
     it('appends entries in order, chained by hash, and gives the existing entry for an id said twice', async () => {
       const { log } = await open()
-      const body = { kind: 'cut', scope: { kind: 'tenant', tenant: 'acme' }, hold: false, cause: 'test' } as const
+      const body = {
+        kind: 'cut',
+        scope: { kind: 'tenant', tenant: 'acme' },
+        hold: false,
+        cause: 'test',
+      } as const
       const first = await log.append({ id: 'first-id', at: epoch(10), by: 'admin', body })
-      const again = await log.append({ id: 'first-id', at: epoch(99), by: 'other', body: { ...body, hold: true } })
+      const again = await log.append({
+        id: 'first-id',
+        at: epoch(99),
+        by: 'other',
+        body: { ...body, hold: true },
+      })
       const second = await log.append({ id: 'second-id', at: epoch(11), by: 'admin', body })
       expect(again).toEqual(first)
       expect([first.seq, second.seq]).toEqual([1, 2])
@@ -94,11 +104,16 @@ export function stateConformance(name: string, open: () => State | Promise<State
       await connections.put(connection('new', alice, { rev: 5 }))
       await connections.put(connection('other', bob))
       await connections.put(connection('workload', aliceWorkload))
-      const ids = async (scope: Scope, seq: number) => (await connections.reached(scope, seq)).map((it) => it.id)
+      const ids = async (scope: Scope, seq: number) =>
+        (await connections.reached(scope, seq)).map((it) => it.id)
       const user: Scope = { kind: 'user', principal: alice }
       expect(await ids(user, 5)).toEqual(['old'])
       expect(await ids(user, 6)).toEqual(['old', 'new'])
-      expect(await ids({ kind: 'downstream', tenant: 'acme', downstream: 'orders' }, 2)).toEqual(['old', 'other', 'workload'])
+      expect(await ids({ kind: 'downstream', tenant: 'acme', downstream: 'orders' }, 2)).toEqual([
+        'old',
+        'other',
+        'workload',
+      ])
       expect(await ids({ kind: 'session', tenant: 'acme', sid: 'sid-other' }, 2)).toEqual(['other'])
       expect(await ids({ kind: 'connection', tenant: 'acme', connection: 'old' }, 2)).toEqual(['old'])
       await connections.markDestroyed('acme', 'old', { at: epoch(9), rev: 5, cause: 'test' })
@@ -108,9 +123,19 @@ export function stateConformance(name: string, open: () => State | Promise<State
 
     it('lists cuts whose follow-up is not finished, in order', async () => {
       const { log, receipts } = await open()
-      const cut = { kind: 'cut', scope: { kind: 'tenant', tenant: 'acme' }, hold: false, cause: 'test' } as const
+      const cut = {
+        kind: 'cut',
+        scope: { kind: 'tenant', tenant: 'acme' },
+        hold: false,
+        cause: 'test',
+      } as const
       await log.append({ id: 'cut-one1', at: epoch(1), by: 'x', body: cut })
-      await log.append({ id: 'hold-one', at: epoch(1), by: 'x', body: { kind: 'hold', scope: cut.scope, cause: 'y' } })
+      await log.append({
+        id: 'hold-one',
+        at: epoch(1),
+        by: 'x',
+        body: { kind: 'hold', scope: cut.scope, cause: 'y' },
+      })
       await log.append({ id: 'cut-two2', at: epoch(1), by: 'x', body: cut })
       expect(await receipts.unfinished()).toEqual(['cut-one1', 'cut-two2'])
       await receipts.finish('cut-one1')

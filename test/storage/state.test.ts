@@ -4,11 +4,18 @@ import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { epoch, SallyportError, Secret } from '../../src/model/index.ts'
-import { agreesWithWitness, lockInstance, openKeyring, openSqliteState, witnessed } from '../../src/storage/index.ts'
+import {
+  agreesWithWitness,
+  lockInstance,
+  openKeyring,
+  openSqliteState,
+  witnessed,
+} from '../../src/storage/index.ts'
 import { stateConformance } from '../conformance/state.ts'
 import { temporaryFolder } from '../kit/folder.ts'
 
-const open = (folder = temporaryFolder()) => openSqliteState(join(folder, 'state.db'), { newEpoch: () => 'first-epoch' })
+const open = (folder = temporaryFolder()) =>
+  openSqliteState(join(folder, 'state.db'), { newEpoch: () => 'first-epoch' })
 
 stateConformance('SQLite', () => open())
 

@@ -31,7 +31,9 @@ export class SallyportError extends Error {
     this.name = 'SallyportError'
     this.code = code
     this.facts = Object.fromEntries(
-      Object.entries(facts).filter(([, value]) => typeof value === 'number' || (typeof value === 'string' && safe.test(value))),
+      Object.entries(facts).filter(
+        ([, value]) => typeof value === 'number' || (typeof value === 'string' && safe.test(value)),
+      ),
     )
   }
 

@@ -23,7 +23,9 @@ export function renderProblem(
 ): Rendered {
   const { row, code, facts } = error
   const challenge =
-    row.status === 401 ? { 'www-authenticate': `Bearer${row.oauth === undefined ? '' : ` error="${row.oauth}"`}` } : {}
+    row.status === 401
+      ? { 'www-authenticate': `Bearer${row.oauth === undefined ? '' : ` error="${row.oauth}"`}` }
+      : {}
   return {
     status: row.status,
     headers: {

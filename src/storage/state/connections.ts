@@ -27,25 +27,34 @@ export function createConnectionIndex(db: Database): ConnectionIndex {
       )
     },
     get: async (tenant, id) => {
-      const row = db.statement('SELECT active, connection FROM connections WHERE tenant = ? AND id = ?').get(tenant, id)
+      const row = db
+        .statement('SELECT active, connection FROM connections WHERE tenant = ? AND id = ?')
+        .get(tenant, id)
       return row === undefined ? undefined : parse(row)
     },
     reached: async (scope, seq) => {
       const query = scopeQuery(scope, 'connections')
       return db
-        .statement(`SELECT active, connection FROM connections WHERE ${query.where} AND active = 1 AND rev < ? ORDER BY rowid`)
+        .statement(
+          `SELECT active, connection FROM connections WHERE ${query.where} AND active = 1 AND rev < ? ORDER BY rowid`,
+        )
         .all(...query.values, seq)
         .map(parse)
     },
     list: async (tenant, scope) => {
-      const query = scope === undefined ? { where: 'tenant = ?', values: [tenant] } : scopeQuery(scope, 'connections')
+      const query =
+        scope === undefined ? { where: 'tenant = ?', values: [tenant] } : scopeQuery(scope, 'connections')
       return db
         .statement(`SELECT active, connection FROM connections WHERE ${query.where} ORDER BY rowid`)
         .all(...query.values)
         .map(parse)
     },
     markDestroyed: async (tenant, id, tomb) => {
-      db.statement('UPDATE connections SET active = 0, tomb = ? WHERE tenant = ? AND id = ?').run(JSON.stringify(tomb), tenant, id)
+      db.statement('UPDATE connections SET active = 0, tomb = ? WHERE tenant = ? AND id = ?').run(
+        JSON.stringify(tomb),
+        tenant,
+        id,
+      )
     },
   }
 }

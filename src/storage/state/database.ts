@@ -24,11 +24,17 @@ export function openDatabase(path: string): Database {
   try {
     db = new DatabaseSync(path)
     chmodSync(path, 0o600)
-    db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=2000;')
+    db.exec(
+      'PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=2000;',
+    )
     migrate(db)
     syncFolder(dirname(path))
   } catch (error) {
-    throw new SallyportError('state_unavailable', { field: 'data', remedy: 'the data folder must be writable' }, error)
+    throw new SallyportError(
+      'state_unavailable',
+      { field: 'data', remedy: 'the data folder must be writable' },
+      error,
+    )
   }
   const statements = new Map<string, StatementSync>()
   const statement = (sql: string): StatementSync => {

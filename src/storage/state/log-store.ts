@@ -30,7 +30,11 @@ export function createLogStore(db: Database, epoch: () => string): LogStore {
       const before = head()
       const unhashed = { seq: before.seq + 1, epoch: before.epoch, ...input }
       const entry: LogEntry = { ...unhashed, hash: entryHash(before.hash, unhashed) }
-      db.statement('INSERT INTO log (seq, id, entry) VALUES (?, ?, ?)').run(entry.seq, entry.id, JSON.stringify(entry))
+      db.statement('INSERT INTO log (seq, id, entry) VALUES (?, ?, ?)').run(
+        entry.seq,
+        entry.id,
+        JSON.stringify(entry),
+      )
       writeHead(db, { seq: entry.seq, epoch: entry.epoch, hash: entry.hash })
       return entry
     })
@@ -45,7 +49,11 @@ export function createLogStore(db: Database, epoch: () => string): LogStore {
     byId: async (id) => byId(id),
     quorumWrite: async () => {
       db.transaction(() =>
-        db.statement("INSERT INTO meta (name, value) VALUES ('quorum', '1') ON CONFLICT (name) DO UPDATE SET value = value + 1").run(),
+        db
+          .statement(
+            "INSERT INTO meta (name, value) VALUES ('quorum', '1') ON CONFLICT (name) DO UPDATE SET value = value + 1",
+          )
+          .run(),
       )
     },
     durability: async () => 'disk',

@@ -15,7 +15,10 @@ export function scopeQuery(scope: Scope, table: 'sessions' | 'connections'): Sco
       return { where: 'tenant = ?', values: [scope.tenant] }
     case 'user': {
       const { tenant, kind, issuer, subject } = scope.principal
-      return { where: 'tenant = ? AND kind = ? AND issuer = ? AND subject = ?', values: [tenant, kind, issuer, subject] }
+      return {
+        where: 'tenant = ? AND kind = ? AND issuer = ? AND subject = ?',
+        values: [tenant, kind, issuer, subject],
+      }
     }
     case 'client':
       return { where: 'tenant = ? AND client = ?', values: [scope.tenant, scope.client] }
@@ -24,9 +27,13 @@ export function scopeQuery(scope: Scope, table: 'sessions' | 'connections'): Sco
     case 'server':
       return { where: 'tenant = ? AND server = ?', values: [scope.tenant, scope.server] }
     case 'downstream':
-      return table === 'sessions' ? nothing : { where: 'tenant = ? AND downstream = ?', values: [scope.tenant, scope.downstream] }
+      return table === 'sessions'
+        ? nothing
+        : { where: 'tenant = ? AND downstream = ?', values: [scope.tenant, scope.downstream] }
     case 'connection':
-      return table === 'sessions' ? nothing : { where: 'tenant = ? AND id = ?', values: [scope.tenant, scope.connection] }
+      return table === 'sessions'
+        ? nothing
+        : { where: 'tenant = ? AND id = ?', values: [scope.tenant, scope.connection] }
     case 'tool':
       return nothing
   }

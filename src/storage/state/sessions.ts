@@ -10,14 +10,25 @@ export function createSessions(db: Database): Sessions {
       db.statement(
         `INSERT INTO sessions (tenant, sid, kind, issuer, subject, client, server, expires_at, session) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (tenant, sid) DO UPDATE SET expires_at = excluded.expires_at, session = excluded.session`,
-      ).run(tenant, session.sid, kind, issuer, subject, session.client, session.server, expiresAt, JSON.stringify(session))
+      ).run(
+        tenant,
+        session.sid,
+        kind,
+        issuer,
+        subject,
+        session.client,
+        session.server,
+        expiresAt,
+        JSON.stringify(session),
+      )
     },
     get: async (tenant, sid) => {
       const row = db.statement('SELECT session FROM sessions WHERE tenant = ? AND sid = ?').get(tenant, sid)
       return row === undefined ? undefined : parse(row)
     },
     list: async (tenant, scope, now) => {
-      const query = scope === undefined ? { where: 'tenant = ?', values: [tenant] } : scopeQuery(scope, 'sessions')
+      const query =
+        scope === undefined ? { where: 'tenant = ?', values: [tenant] } : scopeQuery(scope, 'sessions')
       return db
         .statement(`SELECT session FROM sessions WHERE ${query.where} AND expires_at > ? ORDER BY rowid`)
         .all(...query.values, now)

@@ -25,15 +25,23 @@ export function openSqliteState(path: string, deps: { readonly newEpoch: () => s
 function createReceipts(db: Database): Receipts {
   return {
     save: async (id, revision, jws) => {
-      db.statement('INSERT OR IGNORE INTO receipts (id, revision, jws) VALUES (?, ?, ?)').run(id, revision, jws)
+      db.statement('INSERT OR IGNORE INTO receipts (id, revision, jws) VALUES (?, ?, ?)').run(
+        id,
+        revision,
+        jws,
+      )
     },
     latest: async (id) => {
-      const row = db.statement('SELECT revision, jws FROM receipts WHERE id = ? ORDER BY revision DESC LIMIT 1').get(id)
+      const row = db
+        .statement('SELECT revision, jws FROM receipts WHERE id = ? ORDER BY revision DESC LIMIT 1')
+        .get(id)
       return row === undefined ? undefined : { revision: Number(row['revision']), jws: String(row['jws']) }
     },
     unfinished: async () =>
       db
-        .statement("SELECT id FROM log WHERE entry ->> '$.body.kind' = 'cut' AND id NOT IN (SELECT id FROM finished) ORDER BY seq")
+        .statement(
+          "SELECT id FROM log WHERE entry ->> '$.body.kind' = 'cut' AND id NOT IN (SELECT id FROM finished) ORDER BY seq",
+        )
         .all()
         .map((row) => String(row['id'])),
     finish: async (id) => {
@@ -63,10 +71,9 @@ function createOutbox(db: Database): Outbox {
 function createAnchors(db: Database): Anchors {
   return {
     put: async (anchor) => {
-      db.statement('INSERT INTO anchors (chain, anchor) VALUES (?, ?) ON CONFLICT (chain) DO UPDATE SET anchor = excluded.anchor').run(
-        anchor.chain,
-        JSON.stringify(anchor),
-      )
+      db.statement(
+        'INSERT INTO anchors (chain, anchor) VALUES (?, ?) ON CONFLICT (chain) DO UPDATE SET anchor = excluded.anchor',
+      ).run(anchor.chain, JSON.stringify(anchor))
     },
     list: async () =>
       db
@@ -83,7 +90,9 @@ function createMeta(db: Database): Meta {
       return row === undefined ? undefined : String(row['value'])
     },
     set: async (name, value) => {
-      db.statement('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value').run(name, value)
+      db.statement(
+        'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+      ).run(name, value)
     },
   }
 }

@@ -74,8 +74,17 @@ export interface Outbox {
 
 /** Heads of record chains kept beside them, so that a truncated or missing chain shows (design §8). */
 export interface Anchors {
-  put(anchor: { chain: string; n: number; hash: string; at: EpochSeconds; key: string; closed: boolean }): Promise<void>
-  list(): Promise<readonly { chain: string; n: number; hash: string; at: EpochSeconds; key: string; closed: boolean }[]>
+  put(anchor: {
+    chain: string
+    n: number
+    hash: string
+    at: EpochSeconds
+    key: string
+    closed: boolean
+  }): Promise<void>
+  list(): Promise<
+    readonly { chain: string; n: number; hash: string; at: EpochSeconds; key: string; closed: boolean }[]
+  >
 }
 
 /** Small persistent facts: the epoch, sealed keys. */
