@@ -1,0 +1,54 @@
+import type { IncomingMessage } from 'node:http'
+import { SallyportError } from '../model/index.ts'
+
+/**
+ * A request body on its way. A short one whose length is declared is taken in whole: it leaves in one write with its
+ * header, and it can be sent once more after a 401. Every other one streams and is sent once.
+ */
+export type Body =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'whole'; readonly bytes: Buffer }
+  | { readonly kind: 'stream'; readonly source: IncomingMessage; readonly length?: number }
+
+/** Declared bodies up to this many bytes are taken in whole. */
+export const wholeBodyBytes = 65_536
+
+const none: Body = { kind: 'none' }
+
+/**
+ * The body of a request whose head has been judged. Synchronous unless a short body has yet to arrive.
+ * @throws request_malformed where the caller leaves before its end, downstream_timeout where it stalls
+ */
+export function receiveBody(
+  req: IncomingMessage,
+  head: { readonly length?: number; readonly chunked: boolean },
+  stallMs: number,
+): Body | Promise<Body> {
+  const { length, chunked } = head
+  if (chunked) return { kind: 'stream', source: req }
+  if (length === undefined || length === 0) return none
+  if (length > wholeBodyBytes) return { kind: 'stream', source: req, length }
+  return collect(req, stallMs)
+}
+
+function collect(req: IncomingMessage, stallMs: number): Promise<Body> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    const fail = () => {
+      clearTimeout(timer)
+      reject(new SallyportError('request_malformed'))
+    }
+    const timer = setTimeout(fail, stallMs)
+    req.on('data', (chunk: Buffer) => chunks.push(chunk))
+    req.once('error', fail)
+    req.once('close', fail)
+    req.once('end', () => {
+      clearTimeout(timer)
+      const [first] = chunks
+      resolve({
+        kind: 'whole',
+        bytes: chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks),
+      })
+    })
+  })
+}

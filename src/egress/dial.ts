@@ -1,0 +1,150 @@
+import type { LookupAddress } from 'node:dns'
+import { lookup as systemLookup } from 'node:dns'
+import { isIP } from 'node:net'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
+import { type GuardedFetch, SallyportError } from '../model/index.ts'
+import { createGuard, type Guard, isLoopbackHost } from './guard.ts'
+import { createGuardedFetch } from './guarded-fetch.ts'
+
+/** An origin that was configured: a downstream, an issuer, the vault. */
+export interface DialOrigin {
+  /** Any URL there; only scheme, host and port count. `http:` is served because it was configured so. */
+  readonly url: string
+  /** PEM of the certificates to trust there instead of the system's. */
+  readonly ca?: string
+}
+
+/** Spans are milliseconds. */
+export interface DialSlice {
+  readonly origins: readonly DialOrigin[]
+  readonly network: { readonly allow: readonly string[]; readonly deny: readonly string[] }
+  readonly connectTimeoutMs: number
+  readonly headersTimeoutMs: number
+  readonly idleTimeoutMs: number
+  /** For `fetch` only: the whole exchange, and the largest answer taken (1 MiB by default). */
+  readonly fetchTimeoutMs?: number
+  readonly fetchMaxBytes?: number
+}
+
+/** Name resolution as `node:dns` has it with `all: true`. */
+export type Lookup = (
+  hostname: string,
+  options: { readonly all: true },
+  done: (error: Error | null, addresses: LookupAddress[]) => void,
+) => void
+
+export interface Dial {
+  readonly fetch: GuardedFetch
+  /** The connections of a configured origin; HTTP/1.1, one request at a time each. @throws address_refused */
+  pool(origin: string): Dispatcher
+  /**
+   * Let `fetch` reach an origin that trusted metadata names, such as a token endpoint beside its issuer. It must be
+   * `https:` and resolve to public addresses, or to what `network.allow` lists. @throws address_refused
+   */
+  allowOrigin(url: string): void
+  /** Ends idle connections and, at once, those in use. */
+  close(): Promise<void>
+}
+
+interface Door {
+  readonly pool: Pool
+}
+
+/**
+ * The one owner of outbound sockets. An origin that is not listed is not dialled; what its name resolves to is
+ * judged at connect, by the very lookup whose addresses the socket then uses, so nothing can change in between.
+ */
+export function createDial(slice: DialSlice, deps: { readonly lookup?: Lookup } = {}): Dial {
+  const guard = createGuard(slice.network)
+  const doors = new Map<string, Door>()
+  const lookup: Lookup = deps.lookup ?? systemLookup
+  const open = (url: URL, found: { readonly ca?: string; readonly publicOnly: boolean }) => {
+    const loopback = isLoopbackHost(url.hostname)
+    const connect = guardedConnector({ guard, lookup, slice }, { ...found, loopback })
+    doors.set(url.origin, { pool: openPool(url.origin, slice, connect) })
+  }
+  for (const { url, ca } of slice.origins) {
+    open(dialable(url), { publicOnly: false, ...(ca === undefined ? {} : { ca }) })
+  }
+  const pool = (origin: string): Dispatcher => {
+    const door = doors.get(origin)
+    if (door === undefined) throw new SallyportError('address_refused')
+    return door.pool
+  }
+  return {
+    pool,
+    fetch: createGuardedFetch(
+      { timeoutMs: slice.fetchTimeoutMs ?? 10_000, maxBytes: slice.fetchMaxBytes ?? 1_048_576 },
+      { pool },
+    ),
+    allowOrigin: (text) => {
+      const url = dialable(text)
+      if (doors.has(url.origin)) return
+      if (url.protocol !== 'https:') throw new SallyportError('address_refused')
+      open(url, { publicOnly: true })
+    },
+    close: async () => {
+      await Promise.all([...doors.values()].map((door) => door.pool.destroy()))
+    },
+  }
+}
+
+function dialable(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const web = url?.protocol === 'https:' || url?.protocol === 'http:'
+  if (url === undefined || !web || url.username !== '' || url.password !== '') {
+    throw new SallyportError('address_refused')
+  }
+  return url
+}
+
+/**
+ * HTTP/1.1 only: what ends one request then ends its connection and no other's. No cap on connections, since it
+ * would be a cap on open streams.
+ */
+function openPool(origin: string, slice: DialSlice, connect: buildConnector.connector): Pool {
+  return new Pool(origin, {
+    connect,
+    allowH2: false,
+    pipelining: 1,
+    headersTimeout: slice.headersTimeoutMs,
+    bodyTimeout: slice.idleTimeoutMs,
+    strictContentLength: true,
+  })
+}
+
+function guardedConnector(
+  parts: { readonly guard: Guard; readonly lookup: Lookup; readonly slice: DialSlice },
+  terms: { readonly loopback: boolean; readonly publicOnly: boolean; readonly ca?: string },
+): buildConnector.connector {
+  const permitted = ({ address }: { address: string }) => parts.guard.permits(address, terms)
+  const judgedLookup = (
+    hostname: string,
+    options: { readonly all?: boolean },
+    done: (error: Error | null, address: string | LookupAddress[], family?: number) => void,
+  ) => {
+    parts.lookup(hostname, { all: true }, (error, addresses) => {
+      const judged = error === null ? addresses.filter(permitted) : []
+      const [first] = judged
+      if (first === undefined) done(error ?? new SallyportError('address_refused'), [])
+      else if (options.all === true) done(null, judged)
+      else done(null, first.address, first.family)
+    })
+  }
+  const connect = buildConnector({
+    timeout: parts.slice.connectTimeoutMs,
+    allowH2: false,
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
+    lookup: judgedLookup as never,
+    ...(terms.ca === undefined ? {} : { ca: terms.ca }),
+  })
+  return (options, done) => {
+    // A literal address is never looked up, so it is judged here.
+    if (isIP(options.hostname) !== 0 && !permitted({ address: options.hostname })) {
+      done(new SallyportError('address_refused'), null)
+      return
+    }
+    connect(options, done)
+  }
+}

@@ -1,0 +1,103 @@
+import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
+import type { Audit } from '../audit/audit.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import type { Identity } from '../identity/identity.ts'
+import { type Clock, type Gate, type LiveWork, SallyportError } from '../model/index.ts'
+import type { Policy } from '../policy/index.ts'
+import type { Log, Metrics } from '../telemetry/index.ts'
+import { answerProblem } from './answer.ts'
+import { type HandleDeps, handle, list } from './handle.ts'
+import { createMeter } from './meter.ts'
+import type { Doorplate } from './receive.ts'
+
+/** Spans are milliseconds. */
+export interface EgressSlice extends Doorplate {
+  /** `record.reads`: how durable the record of a read is before it is sent. */
+  readonly reads: 'handed' | 'synced'
+  /** How long a caller may take for a short body. */
+  readonly stallMs: number
+  /** How long a streaming caller may be silent. */
+  readonly idleMs: number
+}
+
+export interface EgressDeps {
+  readonly identity: Pick<Identity, 'identify'>
+  readonly policy: Policy
+  readonly audit: Audit
+  readonly exchange: Pick<Exchange, 'acquire' | 'refused'>
+  readonly gate: Gate
+  readonly live: LiveWork
+  /** `Dial.pool`. */
+  readonly pool: (origin: string) => Dispatcher
+  readonly clock: Pick<Clock, 'monotonic'>
+  readonly newRequestId: () => string
+  readonly log: Log
+  readonly metrics: Pick<Metrics, 'requests' | 'duration' | 'lateInjections'>
+}
+
+export interface Egress {
+  /** `ANY /downstream/{name}/{path}` and `GET /downstreams`; whatever else comes is answered 404. Never throws. */
+  handle(req: IncomingMessage, res: ServerResponse): void
+  /** Refuses what comes from now on; resolves when what is in progress has ended. Streams are ended by `LiveWork`. */
+  close(): Promise<void>
+}
+
+export function createEgress(slice: EgressSlice, deps: EgressDeps): Egress {
+  const inside: HandleDeps = {
+    ...deps,
+    door: slice,
+    reads: slice.reads,
+    stallMs: slice.stallMs,
+    meter: createMeter(deps.metrics),
+    send: { gate: deps.gate, live: deps.live, pool: deps.pool, idleMs: slice.idleMs },
+  }
+  let running = 0
+  let idle: (() => void) | undefined
+  let closing = false
+  const done = () => {
+    running -= 1
+    if (running === 0) idle?.()
+  }
+  return {
+    handle: (req, res) => {
+      if (closing) {
+        answerProblem(res, new SallyportError('shutting_down'), deps.newRequestId())
+        return
+      }
+      running += 1
+      const listing = req.method === 'GET' && req.url === '/downstreams'
+      const work = listing ? list(req, res, inside) : handle(req, res, inside)
+      work.then(done, (error: unknown) => {
+        deps.log.error('egress_broke', {}, error)
+        res.destroy()
+        done()
+      })
+    },
+    close: async () => {
+      closing = true
+      if (running === 0) return
+      await new Promise<void>((resolve) => {
+        idle = resolve
+      })
+    },
+  }
+}
+
+/**
+ * How a listener that puts requests before `Egress.handle` has to be made. Node's strict parser refuses a length
+ * beside chunked, two lengths, bare line feeds, controls in headers and obsolete folding before any code of ours
+ * runs. There is no limit on the time of a whole request, since uploads may be long; heads and short bodies have one.
+ */
+export function listenerOptions(headersTimeoutMs: number): ServerOptions {
+  return {
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    joinDuplicateHeaders: false,
+    maxHeaderSize: 16_384,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 0,
+    keepAliveTimeout: 65_000,
+    noDelay: true,
+  }
+}

@@ -1,0 +1,212 @@
+import type { IncomingMessage } from 'node:http'
+import { type Clock, SallyportError } from '../model/index.ts'
+import type { Arrived } from './context.ts'
+import { carriesToken, readTarget } from './path.ts'
+import { comparableName, connectionNames, mayLeave } from './strip.ts'
+
+/** What this listener answers to. */
+export interface Doorplate {
+  /** Names for `Host`: with a port that very one, without a port any. Lower case; IPv6 in brackets. */
+  readonly hosts: readonly string[]
+  /** Browser origins that are served; none by default. */
+  readonly origins: readonly string[]
+}
+
+export interface ReceiveDeps {
+  readonly clock: Pick<Clock, 'monotonic'>
+  readonly newRequestId: () => string
+}
+
+/** The headers that decide how a request is read, and the rest that may leave. */
+interface Head {
+  readonly leaving: string[]
+  host: string | undefined
+  type: string | undefined
+  authorization: string | undefined
+  connection: string | undefined
+  length: number | undefined
+  chunked: boolean
+  trace: string | undefined
+}
+
+/**
+ * The request as it came, read strictly: one source for each fact, and no second reading left for a later hop.
+ * Node's parser has already refused two lengths, a length beside chunked, bare line feeds and controls in headers.
+ * @throws host_refused, origin_refused, token_missing, token_malformed, token_ambiguous, path_ambiguous,
+ *   request_malformed, method_refused, not_found
+ */
+export function receive(
+  req: IncomingMessage,
+  door: Doorplate,
+  deps: ReceiveDeps & { readonly id: string },
+): { readonly arrived: Arrived; readonly bearer: string } {
+  const { method = '', url = '' } = req
+  const head = readHead(req.rawHeaders, door)
+  checkHost(head.host, door)
+  if (method === 'TRACE' || method === 'CONNECT') throw new SallyportError('method_refused')
+  const target = readTarget(url)
+  if (target === undefined) throw new SallyportError(url.startsWith('/') ? 'not_found' : 'request_malformed')
+  if (carriesToken(target.query)) throw new SallyportError('token_ambiguous')
+  const bearer = readBearer(head.authorization)
+  const leaving = withoutHop(head)
+  refuseElsewhere(bearer, url, leaving)
+  const { chunked, length, trace } = head
+  return {
+    bearer,
+    arrived: {
+      id: deps.id,
+      at: deps.clock.monotonic(),
+      method,
+      target,
+      head: leaving,
+      egress: `${'encrypted' in req.socket ? 'https' : 'http'}://${head.host ?? ''}`,
+      chunked,
+      ...(length === undefined ? {} : { length }),
+      ...(trace === undefined ? {} : { trace }),
+    },
+  }
+}
+
+/** The same strictness for a request without a target: identity, host and origin only. */
+export function receivePlain(req: IncomingMessage, door: Doorplate): string {
+  const head = readHead(req.rawHeaders, door)
+  checkHost(head.host, door)
+  return readBearer(head.authorization)
+}
+
+function readHead(raw: readonly string[], door: Doorplate): Head {
+  const head: Head = {
+    leaving: [],
+    host: undefined,
+    type: undefined,
+    authorization: undefined,
+    connection: undefined,
+    length: undefined,
+    chunked: false,
+    trace: undefined,
+  }
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = (raw[index] ?? '').toLowerCase()
+    const value = raw[index + 1] ?? ''
+    readers.get(name)?.(head, value, door)
+    if (mayLeave(comparableName(name))) head.leaving.push(name, value)
+  }
+  return head
+}
+
+/** Where a name stands twice, two readers may each take another value. */
+function once(former: unknown, code: 'request_malformed' | 'token_ambiguous' = 'request_malformed'): void {
+  if (former !== undefined) throw new SallyportError(code)
+}
+
+/** Headers that say how the request is to be read. */
+const readers = new Map<string, (head: Head, value: string, door: Doorplate) => void>([
+  [
+    'host',
+    (head, value) => {
+      once(head.host)
+      head.host = value.toLowerCase()
+    },
+  ],
+  [
+    'authorization',
+    (head, value) => {
+      once(head.authorization, 'token_ambiguous')
+      head.authorization = value
+    },
+  ],
+  [
+    'connection',
+    (head, value) => {
+      head.connection = head.connection === undefined ? value : `${head.connection},${value}`
+    },
+  ],
+  [
+    'content-length',
+    (head, value) => {
+      once(head.length)
+      head.length = Number(value)
+    },
+  ],
+  [
+    'content-type',
+    (head, value) => {
+      once(head.type)
+      head.type = value
+    },
+  ],
+  [
+    'transfer-encoding',
+    (head, value) => {
+      if (head.chunked || value.toLowerCase() !== 'chunked') throw new SallyportError('request_malformed')
+      head.chunked = true
+    },
+  ],
+  [
+    'upgrade',
+    () => {
+      throw new SallyportError('request_malformed')
+    },
+  ],
+  [
+    'origin',
+    (_head, value, door) => {
+      if (!door.origins.includes(value)) throw new SallyportError('origin_refused')
+    },
+  ],
+  [
+    'sec-fetch-site',
+    (_head, value, door) => {
+      // Browsers say it with every request, with `Origin` or without; other clients do not.
+      const own = value === 'none' || value === 'same-origin'
+      if (!own && door.origins.length === 0) throw new SallyportError('origin_refused')
+    },
+  ],
+  [
+    'traceparent',
+    (head, value) => {
+      head.trace = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(value)?.[1]
+    },
+  ],
+])
+
+function checkHost(host: string | undefined, door: Doorplate): void {
+  if (host !== undefined) {
+    if (door.hosts.includes(host)) return
+    const bare = /^(.*):\d{1,5}$/.exec(host)?.[1]
+    if (bare !== undefined && door.hosts.includes(bare)) return
+  }
+  throw new SallyportError('host_refused')
+}
+
+/** RFC 6750 §2.1: one credential, scheme in any case, `b64token`. */
+function readBearer(authorization: string | undefined): string {
+  if (authorization === undefined || !/^bearer(?:$| )/i.test(authorization))
+    throw new SallyportError('token_missing')
+  const token = authorization.slice(7).trim()
+  if (token === '') throw new SallyportError('token_missing')
+  if (/[\s,]/.test(token)) throw new SallyportError('token_ambiguous')
+  if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) throw new SallyportError('token_malformed')
+  return token
+}
+
+/** Takes out what `Connection` declares to be of this hop only (RFC 9110 §7.6.1). */
+function withoutHop({ connection, leaving }: Head): readonly string[] {
+  if (connection === undefined || /^(?:keep-alive|close)$/i.test(connection)) return leaving
+  const hop = connectionNames(connection)
+  const kept: string[] = []
+  for (let index = 0; index < leaving.length; index += 2) {
+    const name = leaving[index] ?? ''
+    if (!hop.includes(comparableName(name))) kept.push(name, leaving[index + 1] ?? '')
+  }
+  return kept
+}
+
+/** The caller's token leaves by no other way either: not in the URL, not in a header of its own. */
+function refuseElsewhere(bearer: string, url: string, leaving: readonly string[]): void {
+  if (url.includes(bearer)) throw new SallyportError('token_ambiguous')
+  for (let index = 1; index < leaving.length; index += 2) {
+    const value = leaving[index] ?? ''
+    if (value.length >= bearer.length && value.includes(bearer)) throw new SallyportError('token_ambiguous')
+  }
+}

@@ -1,0 +1,104 @@
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+
+/** What the sender has to say at the first byte of a streamed body. */
+export interface FirstByte {
+  /** Right before it, and so right before the header: undici writes a streamed request's header with its first chunk. */
+  readonly before: () => void
+  /** Right after both were written. */
+  readonly after: () => void
+}
+
+/**
+ * A caller's body as undici reads it, without a buffer between. A `Readable` would emit on a later tick; here a chunk
+ * goes from the caller's socket to the write at the downstream in one synchronous step, so that `before` and the
+ * write of the header cannot be parted.
+ */
+export class StreamBody extends EventEmitter {
+  destroyed = false
+  bytes = 0
+  readonly #source: IncomingMessage
+  readonly #first: FirstByte
+  #begun = false
+  #wanted = true
+  #frozen = false
+
+  constructor(source: IncomingMessage, idleMs: number, first: FirstByte) {
+    super()
+    this.#source = source
+    this.#first = first
+    source.on('data', this.#onData)
+    source.on('end', this.#onEnd)
+    source.on('close', this.#onClose)
+    source.pause()
+    // Node's server ends a connection whose timeout passes.
+    source.socket.setTimeout(idleMs)
+  }
+
+  /** undici takes a `Readable`; these are the parts of one that it uses. */
+  asReadable(): Readable {
+    return this as unknown as Readable
+  }
+
+  resume(): this {
+    this.#wanted = true
+    if (!this.#frozen && !this.destroyed) this.#source.resume()
+    return this
+  }
+
+  pause(): this {
+    this.#wanted = false
+    this.#source.pause()
+    return this
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen
+    if (frozen) this.#source.pause()
+    else if (this.#wanted) this.resume()
+  }
+
+  /** undici tells a stream by this method; nothing calls it. */
+  pipe(): never {
+    throw new TypeError('a request body is not piped')
+  }
+
+  destroy(): this {
+    if (this.destroyed) return this
+    this.destroyed = true
+    this.#source.off('data', this.#onData)
+    this.#source.off('end', this.#onEnd)
+    this.#source.off('close', this.#onClose)
+    this.#source.socket.setTimeout(0)
+    return this
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.bytes += chunk.length
+    this.#step('data', chunk)
+  }
+
+  readonly #onEnd = (): void => {
+    this.#source.socket.setTimeout(0)
+    this.#step('end')
+  }
+
+  readonly #onClose = (): void => {
+    if (this.destroyed) return
+    this.destroyed = true
+    this.emit('error', new Error('the caller left'))
+  }
+
+  #step(event: 'data' | 'end', chunk?: Buffer): void {
+    if (this.#begun) {
+      this.emit(event, chunk)
+      return
+    }
+    this.#begun = true
+    this.#first.before()
+    if (this.destroyed) return
+    this.emit(event, chunk)
+    this.#first.after()
+  }
+}
