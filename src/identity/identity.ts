@@ -1,9 +1,35 @@
-import type { Access, Actor, EpochSeconds, Principal, Secret, Server } from '../model/index.ts'
+import type { JWK } from 'jose'
+import type { Access, Actor, EpochSeconds, Principal, Seconds, Secret, Server } from '../model/index.ts'
+
+/** An identity provider whose tokens say who a person is. */
+export interface LoginIssuer {
+  /** Exactly as it stands in `iss` and in the provider's metadata. */
+  readonly issuer: string
+  /** A claim's name, or a path with dots. */
+  readonly groupsClaim: string
+  /** A token whose claim is not this value belongs to somebody else; it never chooses a tenant. */
+  readonly tenantClaim?: { readonly name: string; readonly value: string }
+  readonly algorithms: readonly string[]
+  /** JWT `typ` values besides `at+jwt`; `none` for a provider that sets no `typ`. */
+  readonly types: readonly string[]
+  /** At most 60 s are given. */
+  readonly skew: Seconds
+  /** Keys at hand instead of discovery, for an issuer in this very process. */
+  readonly keys?: () => { readonly keys: readonly JWK[] }
+}
+
+/** An issuer of workload tokens, such as a cluster. */
+export interface WorkloadIssuer {
+  readonly issuer: string
+  readonly audience: string
+  /** Exact subjects or patterns; `*` stands for characters other than `:` and `/`. */
+  readonly subjects: readonly string[]
+}
 
 /** A foreign token that has been verified. The token itself goes to the exchange's memory and nowhere else. */
 export interface VerifiedSubject {
   readonly principal: Principal
-  /** `azp`/`client_id` of the token. */
+  /** `client_id`, `azp`, `cid` or `appid` of the token; `unverified` where a user's token has none. */
   readonly client: string
   readonly authTime?: EpochSeconds
   readonly issuedAt: EpochSeconds
@@ -12,21 +38,24 @@ export interface VerifiedSubject {
   readonly scopes: readonly string[]
   readonly groups: readonly string[]
   readonly groupsComplete: boolean
+  /** The token's own actor chain, outermost first. */
   readonly actor?: Actor
-  /** RFC 8693 §4.4: who may act; the caller must match every member. */
+  /** RFC 8693 §4.4: who may act. The calling server matches every member, or the token was refused. */
   readonly mayAct?: Readonly<Record<string, string>>
   readonly token: Secret
 }
 
 /** Credentials that point at us. */
 export interface Identity {
-  /** Verify a subject token for a server. @throws token_* codes, idp_unavailable */
+  /** Verify a subject token for a server. @throws token_* codes, idp_unavailable, idp_metadata_refused */
   verifySubject(token: string, server: Server): Promise<VerifiedSubject>
   /**
-   * What the egress was shown as bearer: a session or call token of ours, or, where `servers.x.accept` says so,
-   * a subject token. Synchronous when the token was seen before; expiry is checked each time.
+   * What the egress was shown as bearer: a session token of ours (always synchronous), or, where
+   * `servers.x.accept` says so, a subject token (synchronous when it was seen before). Expiry is checked each time.
+   * Whether the session has been cut since is the gate's to say, with the `rev` of what is returned.
+   * @throws token_* codes, those of a refused session, idp_unavailable
    */
   identify(bearer: string): Access | Promise<Access>
-  /** Forget verified tokens of what was cut. */
+  /** Forget verified tokens; call it whenever something was cut. They are verified again when shown again. */
   forget(): void
 }

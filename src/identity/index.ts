@@ -1,0 +1,19 @@
+/**
+ * Credentials that point at us. This room says who stands behind a token that a caller shows: foreign subject
+ * tokens of users and workloads (RFC 9068, RFC 7519 and RFC 8725, keys by RFC 8414 and OIDC discovery), and our own
+ * session tokens, which it makes (RFC 8693), signs, publishes keys for, introspects (RFC 7662) and revokes
+ * (RFC 7009). It also knows the callers of the token face: capability files and client secrets.
+ *
+ * Never leaves it: a signing key's private half, a capability's text after its file is written. A subject token goes
+ * to the exchange through the function `hand`, and nowhere else. Whether a principal may have a session is the
+ * policy's to say and whether it still may is the log's; both are functions handed in.
+ *
+ * A session token stands on this process alone: its key and its session are in memory, and a restart ends it. The
+ * name of the session (`sid`) is the same after a restart, so that a cut session stays cut.
+ */
+export { type Proof, writeCapability } from './capability.ts'
+export { capabilityHeader } from './client-auth.ts'
+export { type DevIssuer, devUsers, openDevIssuer } from './dev-issuer.ts'
+export type { Identity, LoginIssuer, VerifiedSubject, WorkloadIssuer } from './identity.ts'
+export { type IdentityDeps, type IdentityOptions, type OpenIdentity, openIdentity } from './open.ts'
+export { mountTokenFace } from './routes.ts'

@@ -1,0 +1,76 @@
+import type { Access, GuardedFetch, Server } from '../model/index.ts'
+import { type Authenticate, createAuthenticate } from './client-auth.ts'
+import type { Proof } from './capability.ts'
+import type { CompactJws } from './compact.ts'
+import type { Identity, LoginIssuer, WorkloadIssuer } from './identity.ts'
+import { openIssuers } from './issuers.ts'
+import {
+  type EstablishDeps,
+  type EstablishInput,
+  type EstablishOptions,
+  establish,
+} from './session/establish.ts'
+import { createIdentify } from './session/identify.ts'
+import { openSigningKeys, type KeyOptions, type SigningKeys } from './session/keys.ts'
+import { openSessionTable } from './session/table.ts'
+import { verifySessionToken } from './session/verify.ts'
+import { type SubjectOptions, verifySubjectToken } from './subject-token.ts'
+import { createTokenService, type TokenService, type TokenServiceDeps } from './token-service.ts'
+
+export interface IdentityOptions extends SubjectOptions, EstablishOptions, KeyOptions {
+  readonly environment: string
+  readonly logins: readonly LoginIssuer[]
+  readonly workloads: readonly WorkloadIssuer[]
+  readonly servers: readonly Server[]
+}
+
+export interface IdentityDeps
+  extends Omit<EstablishDeps, 'table'>,
+    Pick<TokenServiceDeps, 'log' | 'revokeSession'> {
+  readonly fetch: GuardedFetch
+  /** Proofs of the servers' capability files, by server name. */
+  readonly capabilities: ReadonlyMap<string, Proof>
+}
+
+/** The room, opened: its face, and what `mountTokenFace` serves. */
+export interface OpenIdentity extends Identity {
+  /** `{url}/egress`. */
+  readonly issuer: string
+  readonly authenticate: Authenticate
+  readonly tokens: TokenService
+  readonly keys: SigningKeys
+}
+
+/** Nothing is fetched here. @throws config_invalid */
+export function openIdentity(options: IdentityOptions, deps: IdentityDeps): OpenIdentity {
+  const { clock } = deps
+  const issuer = `${options.url}/egress`
+  const issuers = openIssuers(options, deps)
+  const keys = openSigningKeys(options, deps)
+  const table = openSessionTable(() => clock.now())
+  const verifySubject = (token: string, server: Server) =>
+    verifySubjectToken(token, server, options, { issuers, clock })
+  const verifySession = (jws: CompactJws): Access =>
+    verifySessionToken(jws, { issuer, keys, sessions: table, clock })
+  const enter = <T>(input: EstablishInput, seal: (access: Access, now: number) => T): Promise<T> =>
+    establish(input, seal, options, { ...deps, table })
+  const { identify, forget } = createIdentify({
+    issuer,
+    servers: options.servers,
+    clock,
+    verifySession,
+    verifySubject,
+    enter: (subject, server) =>
+      enter(
+        { subject, server, asked: undefined, scopes: subject.scopes, asBearer: true },
+        (access) => access,
+      ),
+  })
+  const claims = { issuer, environment: options.environment, severalLogins: options.logins.length > 1 }
+  const tokens = createTokenService(
+    { downstreams: options.downstreams, claims },
+    { ...deps, keys, verifySubject, verifySession, establish: enter },
+  )
+  const authenticate = createAuthenticate(options.servers, deps.capabilities)
+  return { issuer, verifySubject, identify, forget, authenticate, tokens, keys }
+}

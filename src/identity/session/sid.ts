@@ -1,0 +1,41 @@
+import { createHmac } from 'node:crypto'
+import { joinKey, type Principal, type Secret } from '../../model/index.ts'
+
+/** What makes a session the same session. */
+export interface SessionName {
+  readonly principal: Principal
+  readonly client: string
+  readonly server: string
+  readonly idpSid: string | undefined
+}
+
+const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
+const length = 32
+
+/**
+ * The name of a session: a keyed hash of whose it is, in base32, so that the same sign-in always gets the same name
+ * and a cut of that name bars it from being made anew; and so that the name tells nothing. The key has to outlive
+ * the process as the cuts do.
+ */
+export function sessionId(name: SessionName, key: Secret<Uint8Array>): string {
+  const { tenant, kind, issuer, subject } = name.principal
+  const idp = name.idpSid === undefined ? ['0'] : ['1', name.idpSid]
+  const text = joinKey('session', tenant, kind, issuer, subject, name.client, name.server, ...idp)
+  return base32(createHmac('sha256', key.reveal()).update(text).digest()).slice(0, length)
+}
+
+function base32(bytes: Uint8Array): string {
+  let text = ''
+  let held = 0
+  let bits = 0
+  for (const byte of bytes) {
+    held = (held << 8) | byte
+    bits += 8
+    while (bits >= 5) {
+      bits -= 5
+      text += alphabet.charAt((held >>> bits) & 31)
+    }
+    held &= (1 << bits) - 1
+  }
+  return text
+}

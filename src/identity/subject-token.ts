@@ -1,0 +1,163 @@
+import { compactVerify } from 'jose'
+import {
+  type Clock,
+  type Principal,
+  type PrincipalKind,
+  SallyportError,
+  Secret,
+  type Server,
+} from '../model/index.ts'
+import { checkAudience, checkWorkloadAudience } from './audience.ts'
+import {
+  claimAt,
+  type Groups,
+  readAudience,
+  readClient,
+  readGroups,
+  readName,
+  readScopes,
+  readTimes,
+} from './claims.ts'
+import { type Claims, type CompactJws, claimedIssuer, parseCompact } from './compact.ts'
+import { checkMayAct, readActor, readMayAct } from './delegation.ts'
+import type { VerifiedSubject } from './identity.ts'
+import type { Issuer } from './issuers.ts'
+import { checkType, refuseOtherKinds, requireAccessMark } from './token-type.ts'
+
+/** The name of a client that the provider did not name. No rule can name it as a verified one. */
+export const unnamedClient = 'unverified'
+
+export interface SubjectOptions {
+  readonly url: string
+  readonly tenant: string
+}
+
+export interface SubjectDeps {
+  readonly issuers: ReadonlyMap<string, Issuer>
+  readonly clock: Clock
+}
+
+/**
+ * Verify a foreign token as the subject of a session at one server: form, issuer, type, algorithm, signature, time,
+ * kind of principal, audience, tenant, delegation, in that order. The unverified `iss` chooses the issuer by exact
+ * match, and only that issuer's keys are tried.
+ * @throws token_* codes, idp_unavailable, idp_metadata_refused
+ */
+export async function verifySubjectToken(
+  token: string,
+  server: Server,
+  options: SubjectOptions,
+  deps: SubjectDeps,
+): Promise<VerifiedSubject> {
+  const jws = parseCompact(token)
+  const name = claimedIssuer(jws)
+  if (name === options.url || name === `${options.url}/egress`) throw new SallyportError('token_is_session')
+  const issuer = deps.issuers.get(name)
+  if (issuer === undefined) throw new SallyportError('token_issuer_unknown')
+  const type = checkType(jws.header, new Set([...issuer.types.user, ...issuer.types.workload]))
+  await verifySignature(token, jws, issuer)
+  const { payload } = jws
+  const times = readTimes(payload, deps.clock.now(), issuer.skew)
+  if (Object.hasOwn(payload, 'cnf')) throw new SallyportError('token_binding_refused')
+  refuseOtherKinds(payload)
+  const subject = readName(payload, 'sub')
+  if (subject === undefined) throw new SallyportError('token_claims_invalid')
+  const kind = kindOf(payload, subject, server, issuer)
+  if (!issuer.types[kind].has(type)) throw new SallyportError('token_type_refused')
+  const client = kind === 'user' ? userClient(payload, type) : (readClient(payload) ?? subject)
+  checkTenant(payload, issuer)
+  const principal: Principal = { kind, tenant: options.tenant, issuer: issuer.issuer, subject }
+  const idpSid = readName(payload, 'sid')
+  return {
+    principal,
+    client,
+    ...times,
+    ...(idpSid === undefined ? {} : { idpSid }),
+    scopes: readScopes(payload),
+    ...groupsOf(payload, kind, issuer),
+    ...readDelegation(payload, server, options.url),
+    token: new Secret(token, 'subject token'),
+  }
+}
+
+async function verifySignature(token: string, { header }: CompactJws, issuer: Issuer): Promise<void> {
+  const { alg } = header
+  if (typeof alg !== 'string' || !issuer.algorithms.includes(alg)) {
+    throw new SallyportError('token_algorithm_refused')
+  }
+  const key = await issuer.keys.keyFor(header)
+  try {
+    await compactVerify(token, key, { algorithms: [...issuer.algorithms] })
+  } catch (error) {
+    throw new SallyportError('token_signature_invalid', {}, error)
+  }
+}
+
+/**
+ * A workload is whom a workload rule names; a user is anyone else of a login issuer, unless the token itself says
+ * that a client acts as itself. So a service account never passes for a person. The audience is checked here, since
+ * each kind has its own.
+ * @throws token_principal_refused, token_audience_refused, token_audience_extra
+ */
+function kindOf(payload: Claims, subject: string, server: Server, issuer: Issuer): PrincipalKind {
+  const audience = readAudience(payload)
+  const rules = issuer.workloads.filter((rule) => rule.matches(subject))
+  const [first] = rules
+  if (first !== undefined) {
+    const rule = rules.find((candidate) => audience.includes(candidate.audience)) ?? first
+    checkWorkloadAudience(audience, rule.audience, server)
+    return 'workload'
+  }
+  if (issuer.login === undefined) throw new SallyportError('token_principal_refused')
+  checkAudience(audience, server)
+  if (isClientItself(payload, subject)) throw new SallyportError('token_principal_refused')
+  return 'user'
+}
+
+/** RFC 9068 §5 (`sub` is the client), Entra (`idtyp`), Auth0 (`gty`, `@clients`), Keycloak (service accounts). */
+function isClientItself(payload: Claims, subject: string): boolean {
+  const client = readClient(payload)
+  return (
+    (client !== undefined && (subject === client || subject === `${client}@clients`)) ||
+    payload['idtyp'] === 'app' ||
+    payload['gty'] === 'client-credentials' ||
+    (Object.hasOwn(payload, 'clientHost') && Object.hasOwn(payload, 'clientAddress'))
+  )
+}
+
+/** RFC 9068 §2.2 requires `client_id` and `jti` of an `at+jwt`; other types have to look like an access token. */
+function userClient(payload: Claims, type: string): string {
+  const client = readClient(payload)
+  if (type !== 'at+jwt') requireAccessMark(payload)
+  else if (client === undefined || readName(payload, 'jti') === undefined) {
+    throw new SallyportError('token_claims_invalid')
+  }
+  return client ?? unnamedClient
+}
+
+/** The tenant comes from configuration; the claim may only refuse those of others. */
+function checkTenant(payload: Claims, { login }: Issuer): void {
+  const required = login?.tenantClaim
+  if (required !== undefined && claimAt(payload, required.name) !== required.value) {
+    throw new SallyportError('token_tenant_refused')
+  }
+}
+
+/** A workload without the claim has no groups, and that is the whole list. */
+function groupsOf(payload: Claims, kind: PrincipalKind, { login }: Issuer): Groups {
+  const claim = login?.groupsClaim
+  const present = claim !== undefined && claimAt(payload, claim) !== undefined
+  if (kind === 'workload' && !present) return { groups: [], groupsComplete: true }
+  return claim === undefined ? { groups: [], groupsComplete: false } : readGroups(payload, claim)
+}
+
+function readDelegation(
+  payload: Claims,
+  server: Server,
+  url: string,
+): Pick<VerifiedSubject, 'actor' | 'mayAct'> {
+  const actor = readActor(payload['act'])
+  const mayAct = readMayAct(payload['may_act'])
+  if (mayAct !== undefined) checkMayAct(mayAct, server, url)
+  return { ...(actor === undefined ? {} : { actor }), ...(mayAct === undefined ? {} : { mayAct }) }
+}
