@@ -40,7 +40,11 @@ export interface VaultSlice {
   readonly namespace?: string
   readonly ca?: string
   readonly mounts: { readonly kv: string; readonly transit: string }
-  readonly logins: { readonly runtime: VaultLogin; readonly connecting: VaultLogin; readonly keeper: VaultLogin }
+  readonly logins: {
+    readonly runtime: VaultLogin
+    readonly connecting: VaultLogin
+    readonly keeper: VaultLogin
+  }
 }
 
 /** The configuration in force: every short form expanded, every reference read, frozen. */
@@ -57,11 +61,23 @@ export interface Config {
   /** What wraps the local store and the persistent signing key; dev makes a throwaway one. */
   readonly key: Secret<Uint8Array> | Secret
   readonly vault?: VaultSlice
-  readonly listen: { readonly egress: ListenAddress; readonly admin: ListenAddress; readonly telemetry: ListenAddress }
+  readonly listen: {
+    readonly egress: ListenAddress
+    readonly admin: ListenAddress
+    readonly telemetry: ListenAddress
+  }
   readonly record: { readonly reads: 'handed' | 'synced'; readonly retention?: Seconds }
-  readonly session: { readonly lifetime: Seconds; readonly keyRotation: Seconds; readonly algorithm: 'EdDSA' | 'ES256' }
+  readonly session: {
+    readonly lifetime: Seconds
+    readonly keyRotation: Seconds
+    readonly algorithm: 'EdDSA' | 'ES256'
+  }
   readonly network: { readonly allow: readonly string[]; readonly deny: readonly string[] }
-  readonly limits: { readonly connectTimeout: Seconds; readonly headersTimeout: Seconds; readonly idleTimeout: Seconds }
+  readonly limits: {
+    readonly connectTimeout: Seconds
+    readonly headersTimeout: Seconds
+    readonly idleTimeout: Seconds
+  }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
   /** Digest of what decides, 16 hex digits: the version of the policy bundle. */
   readonly version: string

@@ -3,6 +3,7 @@
  * every other room may use this one, and it uses none. Times are `EpochSeconds`, spans `Seconds`; a principal
  * is issuer and subject together; whatever is secret is a `Secret`.
  */
+export * from './config-problem.ts'
 export * from './credential.ts'
 export * from './decision.ts'
 export * from './downstream.ts'

@@ -13,6 +13,11 @@ export type Matcher =
 export interface Use {
   readonly downstream: string
   readonly operation?: string
+  /** How a call's parameters fix the outgoing request (design §5); loaded, and enforced by the gateway only. */
+  readonly bind?: Readonly<Record<string, string>>
+  readonly free?: readonly string[]
+  readonly rest?: 'refuse'
+  readonly times?: number
 }
 
 /** A tool as configured. Without a gateway it is known to `explain` and `validate` only. */
@@ -25,11 +30,15 @@ export interface Tool {
   readonly confirm?: string
   /** Others approve each call; not built yet, so the tool is refused. */
   readonly approve?: { readonly by: string; readonly people: number }
+  readonly summary?: string
+  readonly owner?: string
 }
 
 /** An MCP server that routes its downstream calls through the egress. */
 export interface Server {
   readonly name: string
+  /** Where a gateway reaches it; loaded only, since the egress never calls it. */
+  readonly url?: string
   readonly resource: string
   /** What a subject token's `aud` may name to be for this server; by default its resource. */
   readonly audiences: readonly string[]

@@ -180,6 +180,7 @@ describe('what is refused within a tool', () => {
     tool('off', 'never', [{ downstream: 'orders' }]),
     tool('people', 'read-sensitive', [{ downstream: 'orders' }]),
     tool('refund', 'critical', [refund]),
+    tool('rewrite', 'write', [refund]),
   ]
   const place = 'servers.crm.tools'
 
@@ -195,6 +196,11 @@ describe('what is refused within a tool', () => {
       'an operation above the class of the tool',
       { tool: 'search', operation: at('POST /orders') },
       `class_exceeded by ${place}.search.class`,
+    ],
+    [
+      'an operation one class above the tool',
+      { tool: 'rewrite', operation: at('POST /orders/{id}/refunds') },
+      `class_exceeded by ${place}.rewrite.class`,
     ],
     [
       'an operation above the class that the call carries',

@@ -32,6 +32,7 @@ describe('paths that match nothing', () => {
     ['encoded dot segments', 'GET', '/files/%2e%2e/x'],
     ['dot segments with a path parameter', 'GET', '/files/..;/x'],
     ['an empty segment in the middle', 'GET', '/files//x'],
+    ['an empty segment within the rest', 'GET', '/files/a//b'],
     ['malformed encoding', 'GET', '/orders/%zz'],
     ['encoding that is no UTF-8', 'GET', '/orders/%ff'],
     ['an encoded NUL', 'GET', '/orders/%00'],

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { duration, identifier, insecure, label, oauthClient, url } from './scalars.ts'
+
+/** Asymmetric algorithms only: a symmetric one would let whoever verifies also sign. */
+export const algorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+] as const
+
+export const loginDefaults = {
+  groups: 'groups',
+  algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'] as const,
+  types: ['JWT'] as const,
+  skew: 5,
+}
+
+export const login = z.strictObject({
+  issuer: url.describe('The issuer of your IdP, exactly as its tokens name it in `iss`.'),
+  insecure,
+  client: oauthClient
+    .optional()
+    .describe('The OAuth client of sallyport at the IdP. Exchanges use it where they name none.'),
+  groups: identifier
+    .optional()
+    .meta({ description: 'The claim that lists the groups of a person.', default: loginDefaults.groups }),
+  tenant: z
+    .strictObject({
+      claim: identifier.describe('Name of the claim.'),
+      value: label.describe('The only value that is taken.'),
+    })
+    .optional()
+    .describe(
+      'Refuse tokens in which a claim names another tenant. A claim can only refuse; the tenant is `tenant`.',
+    ),
+  audiences: z
+    .array(identifier)
+    .min(1)
+    .optional()
+    .describe(
+      'What `aud` of a subject token may be, for servers that do not say it themselves. An IdP that names audiences by client id, such as Keycloak, needs its client id here. Default: the resource of the server.',
+    ),
+  algorithms: z
+    .array(z.enum(algorithms))
+    .min(1)
+    .optional()
+    .meta({ description: 'Signature algorithms that are taken.', default: [...loginDefaults.algorithms] }),
+  types: z
+    .array(identifier)
+    .optional()
+    .meta({
+      description:
+        'Values of the JWT header `typ` that are taken besides `at+jwt`. Keycloak and most others write `JWT`; such a token must show in its payload that it is an access token. `[]` takes `at+jwt` only (RFC 9068 §4); use it where your IdP writes that.',
+      default: [...loginDefaults.types],
+    }),
+  skew: duration.optional().meta({ description: 'How far clocks may be apart; at most 60s.', default: '5s' }),
+})
+
+export const workload = z.strictObject({
+  issuer: url.describe('Who issues the tokens of workloads, such as a cluster.'),
+  insecure,
+  audience: identifier.describe('What `aud` of a workload token must name.'),
+  subjects: z
+    .array(label)
+    .min(1)
+    .describe(
+      'Which subjects are taken; a `*` at the end stands for any rest: `system:serviceaccount:crm:*`.',
+    ),
+})

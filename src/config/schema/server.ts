@@ -1,0 +1,121 @@
+import { z } from 'zod'
+import {
+  identifier,
+  insecure,
+  label,
+  oauthClient,
+  riskClass,
+  rule,
+  slug,
+  thingName,
+  toolName,
+  url,
+} from './scalars.ts'
+
+const boundUse = z.strictObject({
+  op: z
+    .string()
+    .describe('`orders GET /orders/{id}`: downstream, method, path template. Or downstream and operationId.'),
+  bind: z
+    .record(identifier, label)
+    .optional()
+    .describe(
+      'Which parameter of the call fixes which part of the request: `path.id: order_id`. Loaded; enforced by the gateway.',
+    ),
+  free: z
+    .array(identifier)
+    .optional()
+    .describe('Parts of the request that the server may choose. Loaded; enforced by the gateway.'),
+  rest: z
+    .enum(['refuse'])
+    .optional()
+    .describe('What happens to parts that are not named. Loaded; enforced by the gateway.'),
+  times: z.int().min(1).max(1000).optional().describe('How often per call. Loaded; enforced by the gateway.'),
+})
+
+const use = z.union([z.string(), boundUse])
+
+const tool = z.strictObject({
+  class: riskClass.describe('The highest class that its operations may have.'),
+  uses: z
+    .array(use)
+    .describe(
+      'Operations: `"orders GET /orders/{id}"`, or `orders` for every operation that the class permits.',
+    ),
+  allow: z.array(rule).optional().describe('Whom of those that the server allows. Default: all of them.'),
+  confirm: label
+    .optional()
+    .describe('Ask the person before each call. Loaded; this version refuses the tool.'),
+  approve: z
+    .strictObject({
+      by: label.describe('The group that approves.'),
+      people: z.int().min(1).max(10).optional().meta({ description: 'How many of them.', default: 1 }),
+    })
+    .optional()
+    .describe('Ask others before each call. Loaded; this version refuses the tool.'),
+  summary: label.optional().describe('How people read a call. Loaded only.'),
+  owner: label.optional().describe('Who answers for the tool. Loaded only.'),
+})
+
+const rules = {
+  allow: z
+    .array(rule)
+    .optional()
+    .describe(
+      'Who may work at this server: `"group:…"`, `"user:…"`, `"client:…"`, `"workload:…"`, `anyone`. Nobody by default.',
+    ),
+  deny: z.array(rule).optional().describe('Who may not; wins over `allow`.'),
+  tools: z
+    .record(toolName, tool)
+    .optional()
+    .describe('Tools by name: their class and the operations they use.'),
+  direct: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'What a session token may do without a tool call: `orders` for its reads, `"orders POST /orders"` for one read or write. Nothing by default, never `critical`.',
+    ),
+  accept: z
+    .enum(['subject-token'])
+    .optional()
+    .describe(
+      'Let the server pass on the subject token that it received; the egress verifies and exchanges it.',
+    ),
+}
+
+export const server = z.strictObject({
+  url: url.optional().describe('Where a gateway reaches it. Loaded only.'),
+  insecure,
+  resource: identifier
+    .optional()
+    .describe(
+      'Its identifier (RFC 8707, RFC 9728). Default: `{url}/mcp` for one server, `{url}/{name}/mcp` for several.',
+    ),
+  audiences: z
+    .array(identifier)
+    .min(1)
+    .optional()
+    .describe('What `aud` of a subject token may be. Default: `login.audiences`, else the resource.'),
+  extra_audiences: z
+    .union([z.enum(['refuse']), z.array(identifier)])
+    .optional()
+    .meta({
+      description: 'Further audiences that a subject token may name, such as `[account]` at Keycloak.',
+      default: 'refuse',
+    }),
+  ...rules,
+  environment: slug.optional().describe('Default: the `environment` above.'),
+  vault_group: thingName
+    .optional()
+    .describe('Servers of one vault group may share connections. Default: the name of the server.'),
+  client: oauthClient
+    .omit({ key: true })
+    .optional()
+    .describe('Client authentication at the token endpoint, besides the capability file.'),
+})
+
+/** The short form for one server: its members at the top of the file. */
+export const oneServer = {
+  server: url.optional().describe('The one MCP server, named `main`; `servers` for several. Loaded only.'),
+  ...rules,
+}

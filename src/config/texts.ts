@@ -1,0 +1,78 @@
+import { isIP } from 'node:net'
+import type { Matcher } from '../model/index.ts'
+
+/** Why a text is no URL that we take, or undefined. */
+export function parseUrl(text: string): string | undefined {
+  if (!/^https?:\/\//i.test(text)) return 'this is no http or https URL'
+  const url = URL.parse(text)
+  if (url === null) return 'this is no http or https URL'
+  if (url.username !== '' || url.password !== '') return 'the URL holds a user or password'
+  if (text.includes('?') || text.includes('#')) return 'the URL holds a query or fragment'
+  if (/[\s\\]|\/\.{1,2}(\/|$)|%/.test(text))
+    return 'the URL holds blanks, backslashes, dot segments or percent-encoding'
+  return undefined
+}
+
+/** Loopback by its own text: an address or `localhost`, never by what a name resolves to. */
+export function isLoopback(host: string): boolean {
+  return (
+    host === 'localhost' ||
+    host === '::1' ||
+    host === '[::1]' ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
+  )
+}
+
+/** `group:crm-users` and its like as a matcher, or why it is none. */
+export function parseRule(text: string): Matcher | string {
+  if (text === 'anyone') return { kind: 'anyone' }
+  const [, kind, value] = /^(group|user|client|workload):(.+)$/s.exec(text) ?? []
+  if (kind === undefined || value === undefined) return 'this is no rule'
+  if (/^\s|\s$|\p{Cc}/u.test(value))
+    return 'the name in the rule begins or ends with a blank, or holds controls'
+  if (value.includes('*')) return 'a rule names one thing; there are no patterns'
+  if (kind !== 'workload') return { kind: kind as 'group' | 'user' | 'client', value }
+  const [, issuer, subject] = /^(https?:\/\/\S+) (\S+)$/.exec(value) ?? []
+  return issuer === undefined || subject === undefined
+    ? { kind: 'workload', value }
+    : { kind: 'workload', value: subject, issuer }
+}
+
+/** Is this an IP address or a CIDR block? */
+export function isBlock(text: string): boolean {
+  const [address = '', bits, more] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || more !== undefined || address.includes('%')) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+}
+
+/** Seconds of `30s`, `5m`, `12h`, `400d` or a number. */
+export function inSeconds(span: string | number): number {
+  if (typeof span === 'number') return span
+  const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+  return Number(span.slice(0, -1)) * (units[span.slice(-1)] ?? Number.NaN)
+}
+
+/** How many single changes lie between two texts (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}
+
+/** The known text that a misspelt one is likely to mean. */
+export function nearest(text: string, known: readonly string[]): string | undefined {
+  const plain = (it: string) => it.toLowerCase().replaceAll(/[-_ ]/g, '')
+  const ranked = known
+    .map((it) => ({ it, far: distance(plain(text.slice(0, 200)), plain(it)) }))
+    .sort((a, b) => a.far - b.far)
+  const best = ranked[0]
+  return best !== undefined && best.far <= Math.max(1, Math.floor(best.it.length / 3)) ? best.it : undefined
+}
