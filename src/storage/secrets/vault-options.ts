@@ -1,0 +1,30 @@
+import type { Clock, GuardedFetch, Secret } from '../../model/index.ts'
+import type { Log } from '../../telemetry/log.ts'
+import type { Role } from './backend.ts'
+import type { RandomBytes } from './envelope.ts'
+
+/** How one login gets its token. `mount` is the auth method's; `role` and `secret` are AppRole's ids. */
+export interface VaultLoginOptions {
+  readonly kind: 'token' | 'approle'
+  readonly token?: Secret
+  readonly role?: string
+  readonly secret?: Secret
+  readonly mount: string
+}
+
+export interface VaultOptions {
+  /** Scheme, host and port; a path is not taken. Point it at the active node (see docs/openbao.md). */
+  readonly address: string
+  readonly namespace?: string
+  readonly mounts: { readonly kv: string; readonly transit: string }
+  /** The same object for several means one token for them. */
+  readonly logins: Readonly<Record<Role, VaultLoginOptions>>
+}
+
+export interface VaultDeps {
+  /** Judges addresses, trusts the configured CA, follows no redirect and no proxy of the environment. */
+  readonly fetch: GuardedFetch
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: RandomBytes
+}
