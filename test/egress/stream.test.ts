@@ -1,0 +1,237 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { startWorld, token, type World } from './world.ts'
+
+let world: World
+beforeEach(async () => {
+  world = await startWorld()
+})
+afterEach(() => world.close())
+
+const MiB = 1024 * 1024
+const whole = 256 * MiB
+const chunk = randomBytes(MiB)
+
+function open(path: string, method: string, headers: Record<string, string> = {}) {
+  return request({
+    port: world.port,
+    host: '127.0.0.1',
+    path,
+    method,
+    headers: { authorization: `Bearer ${token}`, ...headers },
+  })
+}
+
+/** Writes 256 MiB, waiting where the other side does not read. */
+async function pour(into: NodeJS.WritableStream): Promise<void> {
+  for (let sent = 0; sent < whole; sent += chunk.length) if (!into.write(chunk)) await once(into, 'drain')
+  into.end()
+}
+
+/** The most memory beyond what was there, of the whole process, while something runs. */
+async function growth(run: () => Promise<void>): Promise<number> {
+  const { rss } = process.memoryUsage()
+  let most = rss
+  const timer = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().rss)
+  }, 10)
+  await run()
+  clearInterval(timer)
+  return most - rss
+}
+
+describe('streaming', () => {
+  it('passes each event of an event stream on when it comes', async () => {
+    let push = (_text: string) => undefined as unknown
+    world.answer = (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+      push = (text) => res.write(text)
+    }
+    const req = open('/downstream/orders/orders/1', 'GET').end()
+    const [res] = await once(req, 'response')
+    expect(res.headers['content-type']).toBe('text/event-stream')
+    for (const event of ['data: 1\n\n', ': comment\n\n', 'data: 2\n\n']) {
+      const next = once(res, 'data')
+      push(event)
+      expect(String((await next)[0])).toBe(event)
+    }
+    req.destroy()
+  })
+
+  it('passes an upload on while it comes, both directions at once', async () => {
+    world.answer = (req, res) => {
+      res.writeHead(200)
+      req.on('data', (piece: Buffer) => res.write(`got ${String(piece)};`))
+      req.on('end', () => res.end())
+    }
+    const req = open('/downstream/orders/uploads/1', 'PUT')
+    req.write('a')
+    const [res] = await once(req, 'response')
+    expect(String((await once(res, 'data'))[0])).toBe('got a;')
+    req.write('b')
+    expect(String((await once(res, 'data'))[0])).toBe('got b;')
+    req.end()
+    await once(res, 'end')
+  })
+
+  it('keeps the declared length of a streamed upload', async () => {
+    const body = randomBytes(100_000)
+    let digest = ''
+    world.answer = (req, res) => {
+      const hash = createHash('sha256')
+      req.on('data', (piece: Buffer) => hash.update(piece))
+      req.on('end', () => {
+        digest = hash.digest('hex')
+        res.end()
+      })
+    }
+    await world.ask('/downstream/orders/uploads/1', { method: 'PUT', body })
+    expect(digest).toBe(createHash('sha256').update(body).digest('hex'))
+    expect(world.seen[0]!.headers['content-length']).toBe('100000')
+    expect(world.seen[0]!.headers['transfer-encoding']).toBeUndefined()
+    expect(world.records.at(-1)).toMatchObject({ bytesIn: 100_000 })
+  })
+
+  it('passes 256 MiB down in bounded memory to a caller that reads slowly at first', async () => {
+    world.answer = (_req, res) => void pour(res)
+    let got = 0
+    const grown = await growth(async () => {
+      const req = open('/downstream/orders/files/big', 'GET').end()
+      const [res] = await once(req, 'response')
+      await new Promise((done) => setTimeout(done, 150))
+      for await (const piece of res as AsyncIterable<Buffer>) got += piece.length
+    })
+    expect(got).toBe(whole)
+    expect(grown).toBeLessThan(128 * MiB)
+  }, 30_000)
+
+  it('passes 256 MiB up in bounded memory to a downstream that reads slowly at first', async () => {
+    let got = 0
+    world.answer = (req, res) => {
+      setTimeout(() => req.on('data', (piece: Buffer) => (got += piece.length)), 150)
+      req.on('end', () => res.end('done'))
+    }
+    const grown = await growth(async () => {
+      const req = open('/downstream/orders/uploads/1', 'PUT')
+      const answered = once(req, 'response')
+      await pour(req)
+      const [res] = await answered
+      res.resume()
+      await once(res, 'end')
+    })
+    expect(got).toBe(whole)
+    expect(grown).toBeLessThan(128 * MiB)
+  }, 30_000)
+})
+
+describe('answers without a body', () => {
+  it('passes the length of a HEAD answer and no body', async () => {
+    world.answer = (_req, res) => res.writeHead(200, { 'content-length': '12345' }).end()
+    const answer = await world.ask('/downstream/orders/files/x', { method: 'HEAD' })
+    expect(answer.headers['content-length']).toBe('12345')
+    expect(answer.body).toBe('')
+  })
+
+  it('passes 204 and 304 and goes on using the connection', async () => {
+    world.answer = (_req, res) => res.writeHead(204).end()
+    expect((await world.ask('/downstream/orders/orders/1')).status).toBe(204)
+    world.answer = (_req, res) => res.writeHead(304, { etag: '"a"' }).end()
+    const answer = await world.ask('/downstream/orders/orders/1')
+    expect(answer.status).toBe(304)
+    expect(answer.headers.etag).toBe('"a"')
+  })
+
+  it('leaves out informational answers and trailers', async () => {
+    world.answer = (_req, res) => {
+      res.writeProcessing()
+      res.writeEarlyHints({ link: '</style.css>; rel=preload' })
+      res.writeHead(200, { trailer: 'x-sum' })
+      res.write('body')
+      res.addTrailers({ 'x-sum': '1', authorization: 'x' })
+      res.end()
+    }
+    const answer = await world.ask('/downstream/orders/orders/1')
+    expect(answer.status).toBe(200)
+    expect(answer.body).toBe('body')
+    expect(answer.headers.trailer).toBeUndefined()
+  })
+})
+
+describe('a credential that the downstream refuses', () => {
+  it('is replaced once, and the request with a short body is repeated as it was', async () => {
+    world.exchange.secrets = ['old', 'new']
+    const bodies: string[] = []
+    world.answer = (req, res) => {
+      let body = ''
+      req.on('data', (piece: Buffer) => (body += String(piece)))
+      req.on('end', () => {
+        bodies.push(body)
+        const fine = req.headers.authorization === 'Bearer new'
+        res.writeHead(fine ? 201 : 401, { 'www-authenticate': 'Bearer' }).end(fine ? 'made' : 'no')
+      })
+    }
+    const answer = await world.ask('/downstream/orders/orders', { method: 'POST', body: '{"n":1}' })
+    expect(answer.status).toBe(201)
+    expect(answer.body).toBe('made')
+    expect(bodies).toEqual(['{"n":1}', '{"n":1}'])
+    expect(world.exchange.refused.map((it) => it.fingerprint)).toEqual(['f-old'])
+    expect(world.records.map((it) => [it.kind, it.status])).toEqual([
+      ['intent', undefined],
+      ['outcome', 401],
+      ['intent', undefined],
+      ['outcome', 201],
+    ])
+  })
+
+  it('gives 502 when it is refused twice, never the 401 itself', async () => {
+    world.exchange.secrets = ['old', 'new']
+    world.answer = (_req, res) =>
+      res.writeHead(401, { 'www-authenticate': 'Bearer realm="inner"' }).end('secret text')
+    const answer = await world.ask('/downstream/orders/orders/1')
+    expect(answer.status).toBe(502)
+    expect(answer.json().code).toBe('credential_refused')
+    expect(answer.body).not.toContain('secret text')
+    expect(answer.headers['www-authenticate']).toBeUndefined()
+    expect(world.seen).toHaveLength(2)
+    expect(world.exchange.refused).toHaveLength(2)
+  })
+
+  it('is not sent again when the fresh one is the same', async () => {
+    world.answer = (_req, res) => res.writeHead(401).end()
+    const answer = await world.ask('/downstream/orders/orders/1')
+    expect(answer.json().code).toBe('credential_refused')
+    expect(world.seen).toHaveLength(1)
+  })
+
+  it('is told, and a streamed request is not repeated', async () => {
+    world.exchange.secrets = ['old', 'new']
+    world.answer = (req, res) => {
+      req.resume()
+      req.on('end', () => res.writeHead(401).end())
+    }
+    const answer = await world.ask('/downstream/orders/uploads/1', {
+      method: 'PUT',
+      body: Buffer.alloc(70_000),
+    })
+    expect(answer.status).toBe(502)
+    expect(answer.json().code).toBe('credential_refused_not_repeated')
+    expect(world.seen).toHaveLength(1)
+    expect(world.exchange.refused).toHaveLength(1)
+  })
+
+  it('does not keep us reading: a refusal without end is cut off', async () => {
+    world.exchange.secrets = ['old', 'new']
+    world.answer = (req, res) => {
+      if (req.headers.authorization === 'Bearer new') return void res.end('fine')
+      res.writeHead(401)
+      const more = () => {
+        while (res.write(chunk));
+      }
+      res.on('drain', more)
+      more()
+    }
+    expect((await world.ask('/downstream/orders/orders/1')).body).toBe('fine')
+  })
+})

@@ -1,0 +1,360 @@
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import type { Audit } from '../../src/audit/audit.ts'
+import { Recorded } from '../../src/audit/recorded.ts'
+import { createDial, createEgress, type Egress, listenerOptions } from '../../src/egress/index.ts'
+import type { Exchange, Need } from '../../src/exchange/exchange.ts'
+import {
+  type Access,
+  type Barred,
+  type Credential,
+  type Downstream,
+  epoch,
+  type Gate,
+  type LiveHandle,
+  millis,
+  type Operation,
+  type Placement,
+  type RecordEvent,
+  SallyportError,
+  Secret,
+  type Server as McpServer,
+  type Work,
+} from '../../src/model/index.ts'
+import { compilePolicy } from '../../src/policy/index.ts'
+import { createLog, createMetrics } from '../../src/telemetry/index.ts'
+
+export const token = 'eyJ0eXAi.c2Vzc2lvbi10b2tlbi1vZi1hbGljZQ.c2lnbmF0dXJl'
+export const canary = 'downstream-credential-canary-1f6c0a9e'
+
+const operations: Operation[] = [
+  { id: 'GET /orders/{id}', method: 'GET', path: '/orders/{id}', class: 'read' },
+  { id: 'GET /files/{rest...}', method: 'GET', path: '/files/{rest...}', class: 'read' },
+  { id: 'HEAD /files/{rest...}', method: 'HEAD', path: '/files/{rest...}', class: 'read' },
+  { id: 'POST /orders', method: 'POST', path: '/orders', class: 'write' },
+  { id: 'PUT /uploads/{id}', method: 'PUT', path: '/uploads/{id}', class: 'write' },
+  { id: 'DELETE /orders/{id}', method: 'DELETE', path: '/orders/{id}', class: 'critical' },
+]
+
+export interface Seen {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingMessage['headers']
+  readonly rawHeaders: readonly string[]
+}
+
+export interface World {
+  readonly url: string
+  readonly port: number
+  readonly origin: string
+  readonly egress: Egress
+  /** Requests that reached the downstream. */
+  readonly seen: Seen[]
+  readonly records: RecordEvent[]
+  readonly order: string[]
+  readonly gate: {
+    barred: Barred | undefined
+    fresh: boolean
+    checks: number
+    applied: number
+    revs: number[]
+  }
+  readonly live: Map<LiveHandle, Work>
+  readonly exchange: {
+    secrets: string[]
+    refused: Credential[]
+    needs: Need[]
+    placement: Placement
+    origin?: string
+  }
+  readonly recordFails: { now: boolean }
+  /** Told of each piece of live work as it is filed, before it is dialled. */
+  opened: (handle: LiveHandle) => void
+  answer: (req: IncomingMessage, res: ServerResponse) => void
+  ask(path: string, options?: AskOptions): Promise<Answer>
+  /** Bytes as they stand, over one connection; resolves with what came back when it ends or pauses. */
+  raw(text: string): Promise<string>
+  close(): Promise<void>
+}
+
+export interface AskOptions {
+  readonly method?: string
+  readonly headers?: Record<string, string | string[]> | readonly string[]
+  readonly body?: string | Buffer
+  readonly token?: string | false
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly rawHeaders: readonly string[]
+  readonly body: string
+  readonly json: () => { code: string; request_id: string; [key: string]: unknown }
+}
+
+export interface WorldOptions {
+  readonly basePath?: string
+  readonly placement?: Placement
+  readonly origins?: readonly string[]
+  readonly slow?: boolean
+  /** Where the downstream is said to be, instead of where it is. */
+  readonly downstreamAt?: string
+  readonly timeouts?: { readonly headers?: number; readonly idle?: number; readonly connect?: number }
+}
+
+/** A real egress and a real downstream on loopback; the other rooms are fakes that tests can turn. */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const parts = fakes(options)
+  const seen: Seen[] = []
+  const downstream = createServer({ requestTimeout: 0 }, (req, res) => {
+    seen.push({ method: req.method!, url: req.url!, headers: req.headers, rawHeaders: req.rawHeaders })
+    parts.order.push('downstream')
+    world.answer(req, res)
+  })
+  const at = await listen(downstream)
+  const origin = options.downstreamAt ?? `http://127.0.0.1:${at}`
+  const place: Downstream = {
+    name: 'orders',
+    origin,
+    basePath: options.basePath ?? '',
+    resource: 'https://orders.example',
+    operations,
+    credential: {
+      kind: 'static',
+      per: 'all',
+      owner: 'tests',
+      placement: parts.exchange.placement,
+      value: new Secret(canary, 'test'),
+    },
+  }
+  const policy = compilePolicy({ tenant: 'acme', version: 'v1', servers: [server], downstreams: [place] })
+  const dial = createDial({
+    origins: [{ url: origin }],
+    network: { allow: [], deny: [] },
+    connectTimeoutMs: options.timeouts?.connect ?? 2000,
+    headersTimeoutMs: options.timeouts?.headers ?? 5000,
+    idleTimeoutMs: options.timeouts?.idle ?? 5000,
+  })
+  let made = 0
+  const egress = createEgress(
+    { hosts: ['127.0.0.1'], origins: options.origins ?? [], reads: 'handed', stallMs: 2000, idleMs: 5000 },
+    {
+      policy,
+      pool: dial.pool,
+      clock: { monotonic: () => millis(performance.now()) },
+      newRequestId: () => `r${++made}`,
+      log: createLog({ level: 'silent' }),
+      metrics: createMetrics({ process: false }),
+      identity: {
+        identify: (bearer) => {
+          if (bearer !== token) throw new SallyportError('token_malformed')
+          return options.slow === true ? Promise.resolve(access) : access
+        },
+      },
+      audit: parts.audit,
+      exchange: exchangeOf(parts.exchange, () => origin, options.slow === true),
+      gate: parts.gateFace,
+      live: {
+        open: (work, handle) => {
+          parts.live.set(handle, work)
+          world.opened(handle)
+          return () => parts.live.delete(handle)
+        },
+      },
+    },
+  )
+  const front = createServer(listenerOptions(2000), egress.handle)
+  const port = await listen(front)
+  const world: World = {
+    ...parts,
+    url: `http://127.0.0.1:${port}`,
+    port,
+    origin,
+    egress,
+    seen,
+    opened: () => undefined,
+    answer: (req, res) => {
+      req.resume()
+      req.on('end', () => res.end('{"ok":true}'))
+    },
+    ask: (path, asked = {}) => ask(port, path, asked),
+    raw: (text) => raw(port, text),
+    close: async () => {
+      front.closeAllConnections()
+      downstream.closeAllConnections()
+      await Promise.all([stop(front), stop(downstream), dial.close()])
+    },
+  }
+  return world
+}
+
+export const server: McpServer = {
+  name: 'crm',
+  resource: 'https://crm.example/mcp',
+  audiences: [],
+  extraAudiences: [],
+  acceptSubjectToken: false,
+  group: 'crm',
+  allow: [{ kind: 'anyone' }],
+  deny: [],
+  direct: [
+    { downstream: 'orders' },
+    { downstream: 'orders', operation: 'POST /orders' },
+    { downstream: 'orders', operation: 'PUT /uploads/{id}' },
+  ],
+  tools: [],
+}
+
+const principal = { kind: 'user', tenant: 'acme', issuer: 'https://idp.example', subject: 'alice' } as const
+
+export const access: Access = {
+  session: {
+    sid: 's1',
+    principal,
+    client: 'inspector',
+    server: 'crm',
+    authTime: epoch(1000),
+    groups: [],
+    groupsComplete: true,
+    rev: 5,
+  },
+  actor: undefined,
+  audiences: ['https://crm.example/mcp', 'https://orders.example'],
+  scopes: [],
+  jti: 'j1',
+  expiresAt: epoch(9_999_999_999),
+  rev: 5,
+}
+
+function fakes(options: WorldOptions) {
+  const records: RecordEvent[] = []
+  const order: string[] = []
+  const recordFails = { now: false }
+  const gate = {
+    barred: undefined as Barred | undefined,
+    fresh: true,
+    checks: 0,
+    applied: 7,
+    revs: [] as number[],
+  }
+  const exchange: World['exchange'] = {
+    secrets: [canary],
+    refused: [],
+    needs: [],
+    placement: options.placement ?? { kind: 'bearer' },
+  }
+  const gateFace: Gate = {
+    check: (_work, rev) => {
+      gate.checks += 1
+      gate.revs.push(rev)
+      order.push('gate')
+      return gate.barred
+    },
+    fresh: () => gate.fresh,
+    get applied() {
+      return gate.applied
+    },
+  }
+  const audit: Audit = {
+    begin: (event, durability) => {
+      if (recordFails.now) throw new SallyportError('record_unavailable')
+      records.push({ ...event, details: { ...event.details, durability } })
+      order.push('record')
+      const recorded = Recorded.written('c', records.length, durability, 0)
+      return durability === 'synced' ? Promise.resolve(recorded) : recorded
+    },
+    finish: (_recorded, outcome) => records.push(outcome),
+    note: async (event) => void records.push(event),
+    fingerprint: () => 'f',
+    close: async () => undefined,
+  }
+  return { records, order, recordFails, gate, gateFace, exchange, audit, live: new Map<LiveHandle, Work>() }
+}
+
+function exchangeOf(
+  state: World['exchange'],
+  origin: () => string,
+  slow: boolean,
+): Pick<Exchange, 'acquire' | 'refused'> {
+  return {
+    acquire: (need) => {
+      state.needs.push(need)
+      const secret = state.secrets[Math.min(state.refused.length, state.secrets.length - 1)]!
+      const credential: Credential = {
+        secret: new Secret(secret, 'test'),
+        placement: state.placement,
+        origin: state.origin ?? origin(),
+        rev: need.rev,
+        connection: 'c1',
+        fingerprint: `f-${secret}`,
+      }
+      return slow ? Promise.resolve(credential) : credential
+    },
+    refused: (_need, credential) => void state.refused.push(credential),
+  }
+}
+
+export async function listen(it: Server): Promise<number> {
+  await new Promise<void>((done) => it.listen(0, '127.0.0.1', done))
+  return (it.address() as AddressInfo).port
+}
+
+export function stop(it: Server): Promise<void> {
+  return new Promise((done) => it.close(() => done()))
+}
+
+function ask(port: number, path: string, asked: AskOptions): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const authorization = asked.token === false ? [] : ['Authorization', `Bearer ${asked.token ?? token}`]
+    const given = Array.isArray(asked.headers)
+      ? (asked.headers as string[])
+      : Object.entries(asked.headers ?? {}).flatMap(([name, value]) =>
+          [value].flat().flatMap((it) => [name, it]),
+        )
+    const length = asked.body === undefined ? [] : ['Content-Length', String(Buffer.byteLength(asked.body))]
+    const headers = ['Host', `127.0.0.1:${port}`, ...authorization, ...length, ...given]
+    const req = request({
+      port,
+      host: '127.0.0.1',
+      path,
+      method: asked.method ?? 'GET',
+      headers: headers as never,
+    })
+    req.on('error', reject)
+    req.on('response', (res) => {
+      const chunks: Buffer[] = []
+      res.on('data', (chunk: Buffer) => chunks.push(chunk))
+      res.on('error', reject)
+      res.on('end', () => {
+        const body = Buffer.concat(chunks).toString()
+        resolve({
+          status: res.statusCode!,
+          headers: res.headers,
+          rawHeaders: res.rawHeaders,
+          body,
+          json: () => JSON.parse(body),
+        })
+      })
+    })
+    req.end(asked.body)
+  })
+}
+
+function raw(port: number, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    let out = ''
+    const socket = connect(port, '127.0.0.1', () => socket.write(text, 'latin1'))
+    const done = () => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(out)
+    }
+    const timer = setTimeout(done, 150)
+    socket.on('data', (chunk) => {
+      out += chunk.toString('latin1')
+    })
+    socket.on('error', done)
+    socket.on('close', done)
+  })
+}
