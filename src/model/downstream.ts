@@ -34,6 +34,8 @@ export type CredentialSource =
       readonly audience?: string
       readonly resource?: string
       readonly scope: readonly string[]
+      /** Further audiences that the issued token may name; by default one more refuses it. */
+      readonly extraAudiences?: readonly string[]
       /** Ask for a refresh token and keep it as a stored connection bound to the session. */
       readonly refresh: boolean
     }
@@ -44,6 +46,8 @@ export type CredentialSource =
       readonly audience?: string
       readonly resource?: string
       readonly scope: readonly string[]
+      /** Further audiences that the issued token may name; by default one more refuses it. */
+      readonly extraAudiences?: readonly string[]
     }
   | {
       readonly kind: 'static'

@@ -1,0 +1,36 @@
+import type { CustomFetch } from 'openid-client'
+import type { GuardedFetch } from '../model/index.ts'
+
+/** What an authorization server may answer at most; more is broken off. */
+const maxBytes = 64 * 1024
+
+async function readBounded(body: ReadableStream<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.byteLength
+    if (size > maxBytes) throw new TypeError('the answer is too large')
+    chunks.push(chunk)
+  }
+  const whole = new Uint8Array(size)
+  let offset = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, offset)
+    offset += chunk.byteLength
+  }
+  return whole
+}
+
+/** The guarded fetch with a bound on the answer's size; the whole answer has arrived when it returns. */
+export function boundedFetch(fetch: GuardedFetch): CustomFetch {
+  return async (url, { method, headers, body, redirect, signal }) => {
+    const init: RequestInit = { method, headers, redirect, ...(signal === undefined ? {} : { signal }) }
+    const response = await fetch(url, body === undefined ? init : { ...init, body })
+    if (response.body === null) return response
+    return new Response(await readBounded(response.body), {
+      status: response.status,
+      statusText: response.statusText,
+      headers: response.headers,
+    })
+  }
+}

@@ -1,0 +1,39 @@
+import { actorKey, joinKey, principalKey } from '../model/index.ts'
+import type { Need } from './exchange.ts'
+import type { ClientCredentialsSource, ExchangeSource } from './flavours/flavour.ts'
+import { targetOf } from './flavours/target.ts'
+import type { Ownership } from './owner.ts'
+
+/** Whose the credentials of a source are. */
+export function ownershipOf(need: Need): Ownership {
+  const { credential: source } = need.downstream
+  if (source.kind === 'exchange') return 'session'
+  return source.kind === 'static' && source.per === 'user' ? 'principal' : 'system'
+}
+
+function askedKey(need: Need, source: ExchangeSource | ClientCredentialsSource): string {
+  const { audience, resource } = targetOf(source, need.downstream)
+  return joinKey(source.issuer, source.client.id, audience ?? '', resource ?? '', ...source.scope)
+}
+
+/**
+ * What a cached credential is filed under: everything that it was made from, each part preceded by its length, so
+ * that no two needs which ask for different things share one. Never a token. The place comes first (tenant, group,
+ * server, downstream, origin), then whose it is, then what was asked.
+ */
+export function cacheKey(need: Need): string {
+  const { server, downstream, access } = need
+  const { session, actor } = access
+  const { credential: source } = downstream
+  const place = joinKey(
+    session.principal.tenant,
+    server.group,
+    server.name,
+    downstream.name,
+    downstream.origin,
+  )
+  if (source.kind === 'static') return joinKey('static', place, principalKey(session.principal))
+  if (source.kind === 'client-credentials') return joinKey('system', place, askedKey(need, source))
+  const whose = joinKey(principalKey(session.principal), session.client, session.sid, actorKey(actor))
+  return joinKey(source.refresh ? 'kept' : 'exchange', place, whose, askedKey(need, source))
+}

@@ -1,0 +1,36 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { importPKCS8 } from 'jose'
+import { type ClientAuth, ClientSecretBasic, modifyAssertion, None, PrivateKeyJwt } from 'openid-client'
+import { type OAuthClient, SallyportError } from '../model/index.ts'
+
+const curves: Readonly<Record<string, string>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+}
+
+function algorithmOf(key: KeyObject): string | undefined {
+  if (key.asymmetricKeyType === 'rsa') return 'RS256'
+  if (key.asymmetricKeyType === 'ed25519') return 'EdDSA'
+  return curves[key.asymmetricKeyDetails?.namedCurve ?? '']
+}
+
+async function privateKeyJwt(pem: string): Promise<ClientAuth> {
+  const key = createPrivateKey(pem)
+  const algorithm = algorithmOf(key)
+  if (algorithm === undefined) throw new SallyportError('exchange_misconfigured', { field: 'client.key' })
+  const pkcs8 = key.export({ type: 'pkcs8', format: 'pem' }).toString()
+  return PrivateKeyJwt(await importPKCS8(pkcs8, algorithm), {
+    // The library names the issuer as the one audience (draft-ietf-oauth-rfc7523bis §4). EdDSA goes by its older
+    // name, which every server knows.
+    [modifyAssertion]: (header) => {
+      if (algorithm === 'EdDSA') header['alg'] = 'EdDSA'
+    },
+  })
+}
+
+/** How a client of ours authenticates: its private key if it has one, else `client_secret_basic`. */
+export async function clientAuthentication(client: OAuthClient): Promise<ClientAuth> {
+  if (client.key !== undefined) return privateKeyJwt(client.key.reveal())
+  return client.secret === undefined ? None() : ClientSecretBasic(client.secret.reveal())
+}

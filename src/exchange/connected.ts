@@ -1,0 +1,120 @@
+import {
+  type Connection,
+  type Downstream,
+  type Gate,
+  type Grant,
+  type GrantPlace,
+  type Principal,
+  SallyportError,
+  type Secret,
+  type Seq,
+  type Server,
+  type StoredGrant,
+  type Work,
+} from '../model/index.ts'
+import type { ExchangeDeps } from './deps.ts'
+import type { Made } from './exchanged.ts'
+import type { Need } from './exchange.ts'
+import { fromGrant, putIn } from './flavours/static.ts'
+import { type Flight, isBarred } from './flights.ts'
+import { connectedPlace, connectionId } from './place.ts'
+
+/** What a person, or an operator for him, hands over to be kept. */
+export interface ConnectInput {
+  readonly server: Server
+  readonly downstream: Downstream
+  readonly principal: Principal
+  readonly value: Secret
+  readonly rev: Seq
+}
+
+type ConnectDeps = Pick<ExchangeDeps, 'secrets' | 'connections' | 'audit' | 'gate' | 'clock'>
+
+/** A linked account belongs to the person and the server, not to one client or sign-in. */
+function ownerOfConnection({ server, downstream, principal }: ConnectInput, connection: string): Work {
+  return { principal, client: '', sid: '', server: server.name, downstream: downstream.name, connection }
+}
+
+function checkGate(gate: Gate, work: Work, rev: Seq): void {
+  const barred = gate.check(work, rev)
+  if (barred !== undefined) throw new SallyportError(barred.reason)
+}
+
+function rowOf(input: ConnectInput, place: GrantPlace, { clock }: ConnectDeps): Connection {
+  return {
+    id: connectionId(place),
+    place,
+    kind: 'static',
+    server: input.server.name,
+    createdAt: clock.now(),
+    rev: input.rev,
+    status: 'active',
+  }
+}
+
+function grantOf({ value, rev }: ConnectInput, stored: StoredGrant | undefined): Grant {
+  const gen = (stored?.grant?.gen ?? 0) + 1
+  return { v: 1, gen, at: value, status: 'active', rev, registration: putIn, scopes: [] }
+}
+
+/** Destroy what was just kept: the scope was cut while it was being written. */
+async function undo(row: Connection, deps: ConnectDeps): Promise<never> {
+  const tomb = { at: deps.clock.now(), rev: deps.gate.applied, cause: 'cut while it was connected' }
+  await deps.secrets.destroy(row.place, tomb)
+  await deps.connections.markDestroyed(row.place.tenant, row.id, tomb)
+  throw new SallyportError('cut')
+}
+
+/**
+ * Keep a secret for `static: { per: user }`. The index row comes first, so that a revocation finds it; a grant that
+ * was cut and is not destroyed yet is not written over. @throws exchange_unsupported_principal, cut, held, secrets_*
+ */
+export async function connectStatic(input: ConnectInput, deps: ConnectDeps): Promise<Connection> {
+  const { server, downstream, principal, value, rev } = input
+  const { credential: source } = downstream
+  if (source.kind !== 'static' || source.per !== 'user' || principal.kind !== 'user') {
+    throw new SallyportError('exchange_unsupported_principal', { downstream: downstream.name })
+  }
+  const place = connectedPlace({ server, downstream }, principal)
+  const row = rowOf(input, place, deps)
+  const owner = ownerOfConnection(input, row.id)
+  checkGate(deps.gate, owner, rev)
+  const stored = await deps.secrets.read(place)
+  if (stored?.grant !== undefined && deps.gate.check(owner, stored.grant.rev) !== undefined) {
+    throw new SallyportError('secrets_conflict')
+  }
+  await deps.connections.put(row)
+  const grant = grantOf(input, stored)
+  if (stored?.grant === undefined) await deps.secrets.create(place, grant, stored?.version ?? 0)
+  else await deps.secrets.update(place, grant, stored.version)
+  if (deps.gate.check(owner, rev) !== undefined) return undo(row, deps)
+  await deps.audit.note({
+    kind: 'connect',
+    who: { principal, server: server.name },
+    downstream: downstream.name,
+    rev,
+    credential: deps.audit.fingerprint(value),
+    result: 'done',
+    details: { connection: row.id },
+  })
+  return row
+}
+
+/** What a person connected, from the store. @throws connect_required, secrets_* */
+export async function readConnected(
+  need: Need,
+  flight: Flight,
+  deps: Pick<ConnectDeps, 'secrets' | 'gate' | 'clock'>,
+): Promise<Made> {
+  const { principal } = need.access.session
+  if (principal.kind !== 'user') throw new SallyportError('exchange_unsupported_principal')
+  const place = connectedPlace(need, principal)
+  const stored = await deps.secrets.read(place)
+  flight.still()
+  const issued = fromGrant(stored?.grant, deps.clock.now())
+  const isCut =
+    stored?.grant !== undefined &&
+    isBarred({ ...flight, still: () => checkGate(deps.gate, flight.owner, stored.grant.rev) })
+  if (isCut) throw new SallyportError('connect_required')
+  return { issued, connection: connectionId(place), how: 'stored' }
+}

@@ -1,0 +1,80 @@
+import type { Credential, Scope, Secret } from '../model/index.ts'
+import { type AcquireDeps, acquire } from './acquire.ts'
+import {
+  type AuthorizationServers,
+  createAuthorizationServers,
+  type Registration,
+} from './authorization-server.ts'
+import { cacheKey } from './cache-key.ts'
+import { connectStatic } from './connected.ts'
+import { createCredentialCache } from './credential-cache.ts'
+import type { ExchangeDeps, ExchangeSlice } from './deps.ts'
+import type { Exchange } from './exchange.ts'
+import { createFlights } from './flights.ts'
+import { createGrantRequests } from './grant-request.ts'
+import { createRefresher } from './refresh.ts'
+import { createRefusals } from './refusals.ts'
+import { revokeAtProvider, revokeToken } from './revoke-at-provider.ts'
+import { createHandedSubjects } from './subject-source.ts'
+
+/** How often what has expired is forgotten, in milliseconds. */
+const sweepEvery = 5_000
+
+function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
+  const requestToken = createGrantRequests(servers, deps)
+  const giveBack = (at: Registration, token: Secret): void =>
+    void revokeToken(at, token, { ...deps, servers })
+  const cache = createCredentialCache()
+  return {
+    ...deps,
+    requestToken,
+    giveBack,
+    cache,
+    subjects: createHandedSubjects(deps),
+    flights: createFlights<Credential>(deps.gate),
+    refusals: createRefusals({ clock: deps.clock, cache }),
+    refresher: createRefresher({ ...deps, requestToken, giveBack }),
+    fixed: new WeakMap(),
+  } satisfies AcquireDeps
+}
+
+/** Data keys go with a person or the tenant; those of others stay, or a cut of a server would lock them out. */
+function forgetKeys(scope: Scope, secrets: ExchangeDeps['secrets']): void {
+  if (scope.kind === 'user') secrets.forget(scope.principal)
+  if (scope.kind === 'tenant') secrets.forget()
+}
+
+/** Put the room together. `close` ends its timer and forgets everything. */
+export function createExchange(slice: ExchangeSlice, deps: ExchangeDeps): Exchange {
+  const servers = createAuthorizationServers(deps)
+  const parts = assemble(deps, servers)
+  const { cache, subjects, flights, refusals, refresher } = parts
+  const timer = setInterval(() => {
+    subjects.sweep()
+    cache.sweep(deps.clock.now())
+    refusals.sweep()
+  }, sweepEvery)
+  timer.unref()
+
+  return {
+    acquire: (need) => acquire(need, parts),
+    refused: (need, credential) => refusals.refused(cacheKey(need), credential),
+    hand: subjects.hand,
+    async connect(input) {
+      const connection = await connectStatic(input, deps)
+      cache.bar({ kind: 'connection', tenant: connection.place.tenant, connection: connection.id })
+      return connection
+    },
+    bar(scope) {
+      const dropped = flights.bar(scope) + cache.bar(scope) + subjects.bar(scope) + refresher.bar(scope)
+      forgetKeys(scope, deps.secrets)
+      return dropped
+    },
+    revokeAtProvider: (place, token) => revokeAtProvider(place, token, { ...deps, servers, slice }),
+    close() {
+      clearInterval(timer)
+      subjects.clear()
+      cache.clear()
+    },
+  }
+}

@@ -1,0 +1,251 @@
+import { Buffer } from 'node:buffer'
+import { setTimeout as wait } from 'node:timers/promises'
+import {
+  type ErrorCode,
+  epoch,
+  type Grant,
+  type GrantPlace,
+  type RefreshClaim,
+  SallyportError,
+  type Scope,
+  type Secret,
+  type StoredGrant,
+} from '../model/index.ts'
+import { callTimeout, type Registration } from './authorization-server.ts'
+import type { ExchangeDeps } from './deps.ts'
+import type { Issued } from './flavours/flavour.ts'
+import { type RefreshAsk, refreshToken } from './flavours/refresh-token.ts'
+import { type Flight, isBarred } from './flights.ts'
+import type { RequestToken } from './grant-request.ts'
+import { reaches } from './owner.ts'
+import { placeKey } from './place.ts'
+
+/** A stored grant to be refreshed, and for whom. */
+export interface RefreshTask {
+  readonly place: GrantPlace
+  readonly at: Registration
+  readonly ask: Omit<RefreshAsk, 'refreshToken' | 'scopes'>
+  readonly flight: Flight
+}
+
+export type LiveGrant = Extract<StoredGrant, { tomb?: undefined }>
+
+export interface Refresher {
+  /**
+   * Refresh once, whoever else tries at the same time; answers the grant that is in force then.
+   * @throws reauth_required, secrets_*, exchange_*, cut
+   */
+  refresh(task: RefreshTask, stored: LiveGrant): Promise<Grant>
+  /** Write what an earlier refresh could not; undefined where nothing waits. @throws secrets_* */
+  settle(task: RefreshTask): Promise<Grant | undefined>
+  /** Forget unwritten grants of the scope and give their refresh tokens back; says how many. */
+  bar(scope: Scope): number
+}
+
+export interface RefreshDeps extends Pick<ExchangeDeps, 'secrets' | 'clock' | 'random' | 'log'> {
+  readonly requestToken: RequestToken
+  /** Revoke at the provider what must not be kept. Returns at once, never throws. */
+  readonly giveBack: (at: Registration, token: Secret) => void
+}
+
+interface Unsaved {
+  readonly task: RefreshTask
+  readonly grant: Grant
+  readonly version: number
+}
+
+interface Running extends RefreshDeps {
+  /** This process, in claims. */
+  readonly owner: string
+  /** Refreshed grants that could not be written yet, by place. */
+  readonly unsaved: Map<string, Unsaved>
+}
+
+/** Seconds a claim lasts: longer than a token call and its one repetition (mcp-oauth §4.8). */
+const claimLife = 2 * callTimeout + 4
+/** How far the wall clocks of two replicas may differ, in seconds. */
+const skew = 30
+const writeAttempts = 4
+
+export function isCode(error: unknown, ...codes: readonly ErrorCode[]): error is SallyportError {
+  return error instanceof SallyportError && codes.includes(error.code)
+}
+
+function withoutClaim({ claim: _claim, ...rest }: Grant): Grant {
+  return rest
+}
+
+function jitter({ random }: Running): number {
+  return 50 + (random(1)[0] ?? 0) / 4
+}
+
+async function readLive({ place, flight }: RefreshTask, running: Running): Promise<LiveGrant> {
+  const stored = await running.secrets.read(place)
+  flight.still()
+  if (stored?.grant === undefined) throw new SallyportError('secrets_destroyed')
+  return stored
+}
+
+/** Is somebody else at it? Their clock may be wrong, so a claim also ends once we have watched it for its whole life. */
+function claimedByOther(
+  claim: RefreshClaim | undefined,
+  watched: Map<string, number>,
+  running: Running,
+): boolean {
+  const { clock, owner } = running
+  if (claim === undefined || claim.owner === owner) return false
+  if (clock.now() > claim.until + skew) return false
+  const name = `${claim.owner} ${claim.until}`
+  const since = watched.get(name) ?? clock.monotonic()
+  watched.set(name, since)
+  return clock.monotonic() - since < claimLife * 1000
+}
+
+type Claimed = LiveGrant & { readonly ours: boolean }
+
+/** The grant under our claim, or, where somebody else refreshed it meanwhile, as it is now. */
+async function claim(task: RefreshTask, before: LiveGrant, running: Running): Promise<Claimed> {
+  const { secrets, clock, owner } = running
+  const watched = new Map<string, number>()
+  for (let stored = before; ; stored = await readLive(task, running)) {
+    if (stored.grant.gen > before.grant.gen) return { ...stored, ours: false }
+    if (claimedByOther(stored.grant.claim, watched, running)) {
+      await wait(jitter(running))
+      continue
+    }
+    const grant = { ...stored.grant, claim: { owner, until: epoch(clock.now() + claimLife) } }
+    try {
+      return { version: await secrets.update(task.place, grant, stored.version), grant, ours: true }
+    } catch (error) {
+      if (!isCode(error, 'secrets_conflict')) throw error
+    }
+  }
+}
+
+/** Take the claim back after a failure, so that the next try need not wait for it. Best effort. */
+async function release(task: RefreshTask, claimed: LiveGrant, grant: Grant, running: Running): Promise<void> {
+  await running.secrets.update(task.place, withoutClaim(grant), claimed.version).catch((error: unknown) => {
+    running.log.warn('a refresh claim could not be taken back', {}, error)
+  })
+}
+
+async function callOnce(task: RefreshTask, claimed: LiveGrant, running: Running): Promise<Issued> {
+  const { rt, scopes } = claimed.grant
+  if (rt === undefined) throw new SallyportError('reauth_required')
+  try {
+    return await running.requestToken(refreshToken, { ...task.ask, refreshToken: rt, scopes }, task.at)
+  } catch (error) {
+    if (!isCode(error, 'reauth_required')) await release(task, claimed, claimed.grant, running)
+    throw error
+  }
+}
+
+/** `invalid_grant` is the end only if nobody has a newer generation. */
+async function afterRefusal(
+  task: RefreshTask,
+  claimed: LiveGrant,
+  cause: unknown,
+  running: Running,
+): Promise<Grant> {
+  const now = await readLive(task, running)
+  if (now.grant.gen > claimed.grant.gen) return now.grant
+  await release(task, claimed, { ...claimed.grant, status: 'reauth_required' }, running)
+  throw cause
+}
+
+/** Somebody wrote between our claim and our result: a tombstone wins, else the higher generation does. */
+async function afterConflict(task: RefreshTask, grant: Grant, running: Running): Promise<Grant | number> {
+  const winner = await running.secrets.read(task.place)
+  if (winner?.grant === undefined) {
+    if (grant.rt !== undefined) running.giveBack(task.at, grant.rt)
+    throw new SallyportError('secrets_destroyed')
+  }
+  return winner.grant.gen >= grant.gen ? winner.grant : winner.version
+}
+
+/** Write the new generation. What cannot be written now stays in memory, is not used, and is tried again first. */
+async function persist({ task, grant, version }: Unsaved, running: Running): Promise<Grant> {
+  let expected = version
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await running.secrets.update(task.place, grant, expected)
+      return grant
+    } catch (error) {
+      if (isCode(error, 'secrets_conflict', 'secrets_destroyed')) {
+        const winner = await afterConflict(task, grant, running)
+        if (typeof winner !== 'number') return winner
+        expected = winner
+      } else if (attempt === writeAttempts) {
+        running.unsaved.set(placeKey(task.place), { task, grant, version: expected })
+        running.log.error('a refreshed grant could not be written and waits in memory', {}, error)
+        throw error
+      } else {
+        await wait(jitter(running) * attempt)
+      }
+    }
+  }
+}
+
+/** Nothing fresh may stay behind, here or at the provider, once the scope was barred. */
+function checkStill(task: RefreshTask, fresh: Secret | undefined, running: Running): void {
+  if (fresh !== undefined && isBarred(task.flight)) running.giveBack(task.at, fresh)
+  task.flight.still()
+}
+
+async function refreshClaimed(task: RefreshTask, claimed: LiveGrant, running: Running): Promise<Grant> {
+  const issued = await callOnce(task, claimed, running)
+  checkStill(task, issued.refreshToken, running)
+  const { exp: _exp, ...before } = withoutClaim(claimed.grant)
+  const grant: Grant = {
+    ...before,
+    gen: before.gen + 1,
+    at: issued.secret,
+    rev: task.flight.rev,
+    ...(issued.refreshToken === undefined ? {} : { rt: issued.refreshToken }),
+    ...(issued.expiresAt === undefined ? {} : { exp: issued.expiresAt }),
+  }
+  const kept = await persist({ task, grant, version: claimed.version }, running)
+  checkStill(task, issued.refreshToken, running)
+  return kept
+}
+
+function bar(scope: Scope, { unsaved, giveBack }: Running): number {
+  let dropped = 0
+  for (const [key, { task, grant }] of unsaved) {
+    if (!reaches(scope, task.flight.owner)) continue
+    unsaved.delete(key)
+    if (grant.rt !== undefined) giveBack(task.at, grant.rt)
+    dropped++
+  }
+  return dropped
+}
+
+/**
+ * Refreshes stored grants when several processes may try at once and the provider honours each refresh token once
+ * (mcp-oauth §4.8): claim by compare-and-swap, exactly one token call, and the result is written before it is used.
+ */
+export function createRefresher(deps: RefreshDeps): Refresher {
+  const owner = Buffer.from(deps.random(16)).toString('base64url')
+  const running: Running = { ...deps, owner, unsaved: new Map() }
+  return {
+    async refresh(task, stored) {
+      const claimed = await claim(task, stored, running)
+      if (!claimed.ours) return claimed.grant
+      task.flight.still()
+      try {
+        return await refreshClaimed(task, claimed, running)
+      } catch (error) {
+        if (!isCode(error, 'reauth_required')) throw error
+        return afterRefusal(task, claimed, error, running)
+      }
+    },
+    async settle(task) {
+      const key = placeKey(task.place)
+      const waiting = running.unsaved.get(key)
+      if (waiting === undefined) return undefined
+      running.unsaved.delete(key)
+      return persist({ ...waiting, task }, running)
+    },
+    bar: (scope) => bar(scope, running),
+  }
+}
