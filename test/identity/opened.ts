@@ -191,7 +191,12 @@ export async function exchange(
   headers: Record<string, string> = crmAuth,
 ): Promise<{ status: number; body: Record<string, any>; headers: Record<string, unknown> }> {
   const parameters = new URLSearchParams()
-  const all = { grant_type: exchangeGrant, subject_token: subject, subject_token_type: accessTokenType, ...over }
+  const all = {
+    grant_type: exchangeGrant,
+    subject_token: subject,
+    subject_token_type: accessTokenType,
+    ...over,
+  }
   for (const [name, value] of Object.entries(all)) {
     for (const one of value === undefined ? [] : [value].flat()) parameters.append(name, one)
   }

@@ -237,7 +237,9 @@ describe('workloads', () => {
     expect(await asUser({ sub: 'mcp-client@clients' })).toBe('token_principal_refused')
     expect(await asUser({ idtyp: 'app' })).toBe('token_principal_refused')
     expect(await asUser({ gty: 'client-credentials' })).toBe('token_principal_refused')
-    expect(await asUser({ clientHost: '10.0.0.1', clientAddress: '10.0.0.1' })).toBe('token_principal_refused')
+    expect(await asUser({ clientHost: '10.0.0.1', clientAddress: '10.0.0.1' })).toBe(
+      'token_principal_refused',
+    )
   })
 
   it('keeps users and workloads of one issuer apart, each with its own types and audience', async () => {
