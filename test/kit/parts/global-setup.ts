@@ -1,0 +1,63 @@
+import type { TestProject } from 'vitest/node'
+import { obtainKeycloak, startKeycloak } from './keycloak.ts'
+import { obtainOpenBao, startOpenBaoAt } from './openbao.ts'
+import { say } from './run.ts'
+
+/** The binary besides the running server, for tests that start servers of their own. */
+export interface StartedParts {
+  readonly openbao?: { readonly address: string; readonly rootToken: string; readonly binary: string }
+  readonly keycloak?: { readonly baseUrl: string }
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    parts: StartedParts
+  }
+}
+
+type Stop = () => Promise<void>
+
+/** Gets and starts the real parts for the tests under test/real, and ends them afterwards. */
+export async function setup(project: TestProject): Promise<Stop> {
+  const started = performance.now()
+  const stops: Stop[] = []
+  const stop = async () => {
+    await Promise.all(stops.map((each) => each()))
+  }
+  const results = await Promise.allSettled([openbao(stops), keycloak(stops)])
+  const failures = results
+    .filter((result) => result.status === 'rejected')
+    .map(({ reason }) => reason as unknown)
+  if (failures.length > 0) {
+    await stop()
+    for (const failure of failures) say(failure instanceof Error ? failure.message : String(failure))
+    throw new AggregateError(failures, 'a real part of the tests could not be had; see above')
+  }
+  const [bao, kc] = results.map((result) => (result.status === 'fulfilled' ? result.value : {}))
+  project.provide('parts', { ...bao, ...kc })
+  say(`ready in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  return stop
+}
+
+async function openbao(stops: Stop[]): Promise<Pick<StartedParts, 'openbao'>> {
+  const binary = await obtainOpenBao()
+  if (binary === undefined) return skipped('OpenBao')
+  const server = await startOpenBaoAt(binary, { seal: 'static' })
+  stops.push(server.stop)
+  say(`OpenBao: running at ${server.address}`)
+  return { openbao: { address: server.address, rootToken: server.rootToken, binary } }
+}
+
+async function keycloak(stops: Stop[]): Promise<Pick<StartedParts, 'keycloak'>> {
+  const distribution = await obtainKeycloak()
+  if (distribution === undefined) return skipped('Keycloak')
+  const server = await startKeycloak(distribution)
+  stops.push(server.stop)
+  say(`Keycloak: running at ${server.baseUrl}`)
+  return { keycloak: { baseUrl: server.baseUrl } }
+}
+
+function skipped(part: string): Record<string, never> {
+  say(`${part}: not in the cache and SALLYPORT_TEST_OFFLINE=1, so its tests are skipped`)
+  return {}
+}

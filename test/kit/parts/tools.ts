@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { run } from './run.ts'
+
+interface Tool {
+  readonly name: string
+  /** Debian packages; of alternatives the first that the machine knows. */
+  readonly packages: readonly string[]
+  find(): string | undefined
+}
+
+const java: Tool = {
+  name: 'Java 17 or newer',
+  packages: ['openjdk-21-jre-headless', 'openjdk-17-jre-headless', 'default-jre-headless'],
+  find: () =>
+    candidates().find((program) => Number(/version "(\d+)/.exec(version(program, '-version'))?.[1]) >= 17),
+}
+
+const maven: Tool = {
+  name: 'Maven',
+  packages: ['maven'],
+  find: () => (version('mvn', '-version').includes('Apache Maven') ? 'mvn' : undefined),
+}
+
+const python: Tool = {
+  name: 'Python 3 with pip',
+  packages: ['python3-pip'],
+  find: () => (version('python3', '-m', 'pip', '--version').startsWith('pip ') ? 'python3' : undefined),
+}
+
+export const hasJava = (): boolean => java.find() !== undefined
+export const findJava = (): Promise<string> => found(java)
+export const findMaven = (): Promise<string> => found(maven)
+export const findPython = (): Promise<string> => found(python)
+
+function candidates(): string[] {
+  const home = process.env['JAVA_HOME']
+  return home === undefined ? ['java'] : [join(home, 'bin', 'java'), 'java']
+}
+
+function version(program: string, ...args: string[]): string {
+  const result = spawnSync(program, args, { encoding: 'utf8' })
+  // Java tells its version on stderr.
+  return result.error === undefined ? `${result.stdout}${result.stderr}` : ''
+}
+
+let installing: Promise<unknown> = Promise.resolve()
+
+/** The program, installed first where that is possible. One installation at a time: apt holds a lock. */
+async function found(tool: Tool): Promise<string> {
+  const turn = installing.then(async () => tool.find() ?? (await install(tool)))
+  installing = turn.catch(() => undefined)
+  return turn
+}
+
+async function install(tool: Tool): Promise<string> {
+  const apt = version('apt-get', '--version').startsWith('apt ')
+  if (!apt || process.getuid?.() !== 0) throw new Error(missing(tool, apt ? known(tool) : undefined))
+  await run({ what: 'reading the package lists', program: 'apt-get', args: ['update', '-q'] })
+  await run({
+    what: `installing ${tool.name}`,
+    program: 'apt-get',
+    args: ['install', '-q', '-y', '--no-install-recommends', known(tool)],
+    env: { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+  })
+  const program = tool.find()
+  if (program === undefined) throw new Error(missing(tool, known(tool)))
+  return program
+}
+
+function known(tool: Tool): string {
+  const offered = tool.packages.find((name) => version('apt-cache', 'show', name).startsWith('Package:'))
+  return offered ?? tool.packages.at(-1)!
+}
+
+function missing(tool: Tool, aptPackage: string | undefined): string {
+  const remedy =
+    aptPackage === undefined
+      ? `Install it and see that it is on the PATH`
+      : `Run: sudo apt-get install --no-install-recommends ${aptPackage}`
+  return `${tool.name} is needed to get the real parts of the tests and is not here. ${remedy} — or leave the tests out that need it: SALLYPORT_TEST_OFFLINE=1 npm test`
+}
