@@ -13,6 +13,8 @@ export interface Session {
   readonly idpSid?: string
   /** When the person signed in: `auth_time`, else the subject token's `iat`. */
   readonly authTime: EpochSeconds
+  /** Which of the two `authTime` is; receipts say so. */
+  readonly authTimeFrom?: 'auth_time' | 'iat'
   readonly groups: readonly string[]
   /** Whether the groups are the whole list; a truncated or absent claim is not (design §5). */
   readonly groupsComplete: boolean

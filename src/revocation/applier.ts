@@ -1,4 +1,4 @@
-import type { LogEntry, Scope, Seq } from '../model/index.ts'
+import type { LogEntry, Receipt, Scope, Seq } from '../model/index.ts'
 import type { LogStore } from '../storage/index.ts'
 import type { LiveRegistry } from './live.ts'
 import type { LogView } from './view.ts'
@@ -7,14 +7,19 @@ import type { LogView } from './view.ts'
 export interface Applied {
   readonly sessions: number
   readonly calls: number
+  /** How sign-ins are told apart from older ones: by `auth_time`, or by `iat` where a token had no better. */
+  readonly signIns: Receipt['signIns']
 }
+
+/** What barring a scope in this process ended. */
+export type Barring = Pick<Applied, 'sessions' | 'signIns'>
 
 export interface ApplierDeps {
   readonly log: LogStore
   readonly view: LogView
   readonly live: LiveRegistry
-  /** Drop sessions, cached tokens, credentials and data keys of the scope; says how many sessions ended. */
-  readonly bar: (scope: Scope) => Promise<number>
+  /** Drop sessions, cached tokens, credentials and data keys of the scope. */
+  readonly bar: (scope: Scope) => Promise<Barring>
   readonly tenant: string
 }
 
@@ -40,8 +45,7 @@ export function createApplier(deps: ApplierDeps): Applier {
       seq: entry.seq,
       scope,
     })
-    done.set(entry.seq, { sessions: 0, calls })
-    done.set(entry.seq, { sessions: await deps.bar(scope), calls })
+    done.set(entry.seq, { ...(await deps.bar(scope)), calls })
     if (done.size > 1000) done.delete(done.keys().next().value ?? 0)
   }
 

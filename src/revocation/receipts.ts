@@ -8,42 +8,70 @@ export interface SignedReceipt {
   readonly jws: string
 }
 
-export function signReceipt(receipt: Receipt, signer: Signer): SignedReceipt {
+/** What a receipt says, without its place among its revisions. */
+export type ReceiptContent = Omit<Receipt, 'revision' | 'previous'>
+
+/**
+ * The receipts of this process. A change is one step: read the latest revision, change it, sign and keep the next
+ * one, which names the former by its hash (revocation protocol, line 12). What changes nothing makes no revision.
+ */
+export interface Ledger {
+  latest(id: string): Promise<SignedReceipt | undefined>
+  /** `change` gets the latest content, or undefined where there is none; undefined back changes nothing. */
+  revise(
+    id: string,
+    change: (latest: ReceiptContent | undefined) => ReceiptContent | undefined,
+  ): Promise<SignedReceipt | undefined>
+}
+
+export function createLedger(deps: { readonly receipts: Receipts; readonly signer: Signer }): Ledger {
+  // One revision after the other: two changes at once would both build on the same former one.
+  let turn: Promise<unknown> = Promise.resolve()
+
+  const latest = async (id: string): Promise<SignedReceipt | undefined> => {
+    const stored = await deps.receipts.latest(id)
+    return stored === undefined ? undefined : { receipt: readReceipt(stored.jws), jws: stored.jws }
+  }
+
+  const reviseNow: Ledger['revise'] = async (id, change) => {
+    const before = await latest(id)
+    const known = before === undefined ? undefined : contentOf(before.receipt)
+    const content = change(known)
+    if (content === undefined || (known !== undefined && sameContent(known, content))) return before
+    const revision = (before?.receipt.revision ?? 0) + 1
+    const previous = before === undefined ? {} : { previous: hash('sha256', before.jws, 'hex') }
+    const signed = signReceipt({ ...content, revision, ...previous }, deps.signer)
+    await deps.receipts.save(id, revision, signed.jws)
+    return signed
+  }
+
+  return {
+    latest,
+    revise: (id, change) => {
+      const mine = turn.catch(() => undefined).then(() => reviseNow(id, change))
+      turn = mine
+      return mine
+    },
+  }
+}
+
+function signReceipt(receipt: Receipt, signer: Signer): SignedReceipt {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const input = `${encode({ alg: 'EdDSA', kid: signer.kid, typ: 'sallyport-receipt+jws' })}.${encode(receipt)}`
   return { receipt, jws: `${input}.${Buffer.from(signer.sign(Buffer.from(input))).toString('base64url')}` }
 }
 
-/** The receipt inside a stored JWS of our own. */
-export function readReceipt(jws: string): Receipt {
+function readReceipt(jws: string): Receipt {
   return JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()) as Receipt
 }
 
-/**
- * Signs and keeps a further revision: r1 at the answer, then one at each change, each naming the former by its hash
- * (revocation protocol, line 12). An unchanged receipt makes no revision.
- */
-export async function issueReceipt(
-  content: Omit<Receipt, 'revision' | 'previous'>,
-  deps: { readonly receipts: Receipts; readonly signer: Signer },
-): Promise<SignedReceipt> {
-  const latest = await deps.receipts.latest(content.id)
-  if (latest !== undefined && sameContent(readReceipt(latest.jws), content)) {
-    return { receipt: readReceipt(latest.jws), jws: latest.jws }
-  }
-  const revision = (latest?.revision ?? 0) + 1
-  const previous = latest === undefined ? {} : { previous: hash('sha256', latest.jws, 'hex') }
-  const signed = signReceipt({ ...content, revision, ...previous }, deps.signer)
-  await deps.receipts.save(content.id, revision, signed.jws)
-  return signed
+function contentOf({ revision: _revision, previous: _previous, ...content }: Receipt): ReceiptContent {
+  return content
 }
 
-function sameContent(receipt: Receipt, content: Omit<Receipt, 'revision' | 'previous'>): boolean {
-  const { revision: _revision, previous: _previous, at: _at, ...known } = receipt
-  const { at: _now, ...wanted } = content
-  return JSON.stringify(sorted(known)) === JSON.stringify(sorted(wanted))
-}
-
-function sorted(value: Record<string, unknown>): [string, unknown][] {
-  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+/** Equal but for the time at which it is said. */
+function sameContent(one: ReceiptContent, other: ReceiptContent): boolean {
+  const comparable = ({ at: _at, ...rest }: ReceiptContent) =>
+    JSON.stringify(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)))
+  return comparable(one) === comparable(other)
 }

@@ -1,22 +1,24 @@
-import { type EpochSeconds, type LogBody, type LogEntry, type Scope, SallyportError } from '../model/index.ts'
-import type { State } from '../storage/index.ts'
-import { createApplier } from './applier.ts'
+import { type LogBody, type LogEntry, type Scope, SallyportError } from '../model/index.ts'
+import type { Signer, State } from '../storage/index.ts'
+import { type Barring, createApplier } from './applier.ts'
 import { watchLease } from './lapse.ts'
 import { createRevoker, type RevocationOrder, type RevokeDeps } from './revoke.ts'
-import { readReceipt, type SignedReceipt } from './receipts.ts'
+import { createLedger, type SignedReceipt } from './receipts.ts'
 import type { Horizon } from './horizon.ts'
 import type { Replica } from './replica.ts'
 
+/** Everything the room is given; what it makes of it (applier, ledger) stays inside. */
 export interface RevocationsDeps
   extends Omit<
     RevokeDeps,
-    'applier' | 'view' | 'logStore' | 'receipts' | 'connections' | 'outbox' | 'horizon'
+    'applier' | 'logStore' | 'receipts' | 'ledger' | 'connections' | 'outbox' | 'horizon'
   > {
   readonly state: State
+  readonly signer: Signer
   readonly replica: Replica
   readonly horizon: Horizon
-  /** Drop sessions, cached tokens, credentials and data keys of the scope; says how many sessions ended. */
-  readonly bar: (scope: Scope) => Promise<number>
+  /** Drop sessions, cached tokens, credentials and data keys of the scope. */
+  readonly bar: (scope: Scope) => Promise<Barring>
   readonly random: () => string
 }
 
@@ -41,10 +43,11 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
   const { state } = deps
   const { view, live, lease } = deps.replica
   const applier = createApplier({ log: state.log, view, live, bar: deps.bar, tenant: options.tenant })
+  const ledger = createLedger({ receipts: state.receipts, signer: deps.signer })
   const revoker = createRevoker({
     ...deps,
     applier,
-    view,
+    ledger,
     logStore: state.log,
     receipts: state.receipts,
     connections: state.connections,
@@ -66,10 +69,7 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
       return revoker.revoke(order)
     },
     say,
-    receipt: async (id) => {
-      const latest = await state.receipts.latest(id)
-      return latest === undefined ? undefined : { receipt: readReceipt(latest.jws), jws: latest.jws }
-    },
+    receipt: ledger.latest,
     holds: view.holds,
     start: async (restored) => {
       if (restored) await openNewEpoch(options.tenant, deps)

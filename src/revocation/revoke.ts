@@ -1,23 +1,17 @@
 import {
-  asSallyportError,
   type EpochSeconds,
-  epoch,
   type LogBody,
   type LogEntry,
-  type ProviderOutcome,
-  type Receipt,
-  type ReceiptConnection,
   type RevocationStatus,
   SallyportError,
   type Scope,
 } from '../model/index.ts'
-import type { LogStore, OutboxJob, Receipts, Signer } from '../storage/index.ts'
+import type { LogStore } from '../storage/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
-import type { Applier } from './applier.ts'
-import { type DestroyDeps, destroyConnection, destroyKeys } from './destroy.ts'
-import type { LogView } from './view.ts'
-import { issueReceipt, readReceipt, type SignedReceipt } from './receipts.ts'
+import type { Applied, Applier } from './applier.ts'
+import { type FollowUpDeps, followUp, settleProvider } from './follow-up.ts'
 import { type OutboxDeps, workOutbox } from './outbox.ts'
+import type { ReceiptContent, SignedReceipt } from './receipts.ts'
 
 /** An order to cut. `id` is the caller's idempotency id: the same id again continues or repeats the answer. */
 export interface RevocationOrder {
@@ -30,30 +24,18 @@ export interface RevocationOrder {
   readonly waitSeconds: number
 }
 
-export interface RevokeDeps extends DestroyDeps {
+export interface RevokeDeps extends FollowUpDeps {
   readonly applier: Applier
-  readonly view: LogView
   readonly logStore: LogStore
-  readonly receipts: Receipts
-  readonly signer: Signer
   readonly metrics: Metrics
   readonly provider: OutboxDeps['revokeAtProvider']
-  /** Whether sign-ins carry `auth_time`; else the receipt says that `iat` was compared. */
-  readonly signIns: 'auth_time' | 'iat-only'
   /** The latest expiry of any credential that was injected in the scope. */
   readonly horizon: (scope: Scope) => EpochSeconds | undefined
 }
 
-/** What the follow-up of one cut has come to. */
-interface Progress {
-  readonly items: Map<string, ReceiptConnection>
-  fencedMs: number
-  listed: boolean
-}
-
 /**
  * One revocation from the durable entry to the answer (revocation protocol, lines 9 to 12), with the members {self}:
- * select → append (durable) → apply here (bar, abort) → fenced → destroy → provider → receipt.
+ * append (durable) → apply here (bar, abort) → fenced → destroy → provider → receipt.
  */
 export interface Revoker {
   revoke(order: RevocationOrder): Promise<SignedReceipt>
@@ -64,52 +46,54 @@ export interface Revoker {
 }
 
 export function createRevoker(deps: RevokeDeps): Revoker {
-  const running = new Map<string, { readonly progress: Progress; readonly work: Promise<void> }>()
-
-  const begin = (entry: LogEntry, startedAt: number) => {
+  // Two orders of one id, or an order and a resumption, are one follow-up.
+  const running = new Map<string, Promise<void>>()
+  const begin = async (entry: LogEntry, fencedMs: number): Promise<void> => {
     const known = running.get(entry.id)
     if (known !== undefined) return known
-    const progress: Progress = {
-      items: new Map(),
-      fencedMs: deps.clock.monotonic() - startedAt,
-      listed: false,
-    }
-    const work = followUp(entry, progress, deps).finally(() => running.delete(entry.id))
-    const it = { progress, work }
-    running.set(entry.id, it)
-    return it
+    const durability = await deps.logStore.durability()
+    const initial = () => contentOf(entry, { fencedMs, durability, status: 'waiting' }, deps)
+    const work = followUp(entry, initial, deps).finally(() => running.delete(entry.id))
+    running.set(entry.id, work)
+    return work
   }
 
-  const tick = () =>
-    workOutbox({
-      ...deps,
-      revokeAtProvider: deps.provider,
-      settled: (job, outcome) => settleProvider(job, outcome, deps),
+  // One run at a time: two would call a provider twice for one job.
+  let ticking: Promise<void> | undefined
+  const tick = (): Promise<void> => {
+    const settled: OutboxDeps['settled'] = (job, outcome) => settleProvider(job, outcome, deps)
+    ticking ??= workOutbox({ ...deps, revokeAtProvider: deps.provider, settled }).finally(() => {
+      ticking = undefined
     })
+    return ticking
+  }
+
+  const revoke = async (order: RevocationOrder): Promise<SignedReceipt> => {
+    const startedAt = deps.clock.monotonic()
+    const existing = await deps.logStore.byId(order.id)
+    const entry = existing ?? (await appendCut(order, deps))
+    await deps.applier.advance()
+    const fencedMs = Math.round(deps.clock.monotonic() - startedAt)
+    if (existing === undefined) await noteRevocation(order, entry, deps)
+    else await deps.logStore.quorumWrite()
+    const until = startedAt + order.waitSeconds * 1000
+    const work = begin(entry, fencedMs)
+    const afterwards = work.then(tick)
+    afterwards.catch(() => undefined)
+    const destroyed = await within(work, until - deps.clock.monotonic())
+    const status =
+      order.wait === 'fence' || destroyed !== 'complete'
+        ? destroyed
+        : await providersFinal(entry.id, until, tick, deps)
+    return answer(entry, { fencedMs, status, durability: await deps.logStore.durability() }, deps)
+  }
 
   return {
     tick,
+    revoke,
     resume: async (id) => {
       const entry = await deps.logStore.byId(id)
-      if (entry !== undefined) await begin(entry, deps.clock.monotonic()).work
-    },
-    revoke: async (order) => {
-      const startedAt = deps.clock.monotonic()
-      const existing = await deps.logStore.byId(order.id)
-      const entry = existing ?? (await appendCut(order, deps))
-      await deps.applier.advance()
-      if (existing !== undefined) {
-        await deps.logStore.quorumWrite()
-        const finished = await finishedReceipt(order.id, deps)
-        if (finished !== undefined) return finished
-      } else {
-        await noteRevocation(order, entry, deps)
-      }
-      const { progress, work } = begin(entry, startedAt)
-      const providers = order.wait === 'providers' ? work.then(tick) : work
-      const status = await within(providers, order.waitSeconds)
-      if (order.wait === 'fence') work.then(tick).catch(() => undefined)
-      return answer(entry, progress, status, deps)
+      if (entry !== undefined) await begin(entry, 0)
     },
   }
 }
@@ -127,33 +111,11 @@ async function appendCut(order: RevocationOrder, deps: RevokeDeps): Promise<LogE
   }
 }
 
-async function followUp(entry: LogEntry, progress: Progress, deps: RevokeDeps): Promise<void> {
-  if (entry.body.kind !== 'cut') return
-  const { scope, cause } = entry.body
-  const connections = await deps.connections.reached(scope, entry.seq)
-  for (const { id, place } of connections) {
-    progress.items.set(id, { id, downstream: place.downstream, store: 'pending', provider: 'pending' })
-  }
-  progress.listed = true
-  let failed: unknown
-  for (const connection of connections) {
-    try {
-      progress.items.set(connection.id, await destroyConnection(connection, { entry, cause }, deps))
-    } catch (error) {
-      failed = error
-      deps.log.warn('a connection could not be destroyed yet', { connection: connection.id }, error)
-    }
-  }
-  if (failed !== undefined) throw asSallyportError(failed)
-  await destroyKeys(scope, connections, { entry, cause }, deps)
-  await deps.receipts.finish(entry.id)
-}
-
-/** `complete` once what was awaited is done, `fenced` when the time was over or a store failed first (line 11). */
-async function within(work: Promise<void>, waitSeconds: number): Promise<RevocationStatus> {
+/** `complete` once the destruction is done, `fenced` when the time was over or a store failed first (line 11). */
+async function within(work: Promise<void>, waitMs: number): Promise<RevocationStatus> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<RevocationStatus>((resolve) => {
-    timer = setTimeout(() => resolve('fenced'), waitSeconds * 1000)
+    timer = setTimeout(() => resolve('fenced'), Math.max(0, waitMs))
   })
   const done = work.then<RevocationStatus, RevocationStatus>(
     () => 'complete',
@@ -166,65 +128,70 @@ async function within(work: Promise<void>, waitSeconds: number): Promise<Revocat
   }
 }
 
-async function answer(
-  entry: LogEntry,
-  progress: Progress,
-  status: RevocationStatus,
+const providerPollMs = 100
+
+/** With `wait: providers` the answer is `complete` only once no provider is pending, and `waiting` before. */
+async function providersFinal(
+  id: string,
+  until: number,
+  tick: () => Promise<void>,
   deps: RevokeDeps,
-): Promise<SignedReceipt> {
-  if (entry.body.kind !== 'cut') throw new SallyportError('request_malformed', { field: 'id' })
+): Promise<RevocationStatus> {
+  for (;;) {
+    await tick().catch(() => undefined)
+    const latest = await deps.ledger.latest(id)
+    if (latest?.receipt.connections.some(({ provider }) => provider === 'pending') !== true) return 'complete'
+    if (deps.clock.monotonic() >= until) return 'waiting'
+    await new Promise((resolve) => setTimeout(resolve, providerPollMs))
+  }
+}
+
+interface Outcome {
+  readonly fencedMs: number
+  readonly status: RevocationStatus
+  readonly durability: ReceiptContent['durability']
+}
+
+/** For a cut that was applied before this start: what it ended then is not known any more. */
+const unknownCounts: Applied = { sessions: 0, calls: 0, signIns: 'iat-only' }
+
+function contentOf(entry: LogEntry, outcome: Outcome, deps: RevokeDeps): ReceiptContent {
+  if (entry.body.kind !== 'cut') {
+    throw new SallyportError('request_malformed', {
+      field: 'id',
+      remedy: 'this id is of another entry of the log',
+    })
+  }
   const { scope, hold } = entry.body
-  const latest = await deps.receipts.latest(entry.id)
-  const items = mergeSettled([...progress.items.values()], latest?.jws)
-  const counts = deps.applier.appliedAt(entry.seq) ?? { sessions: 0, calls: 0 }
+  const { signIns, ...counts } = deps.applier.appliedAt(entry.seq) ?? unknownCounts
   const horizon = deps.horizon(scope)
-  const receipt: Omit<Receipt, 'revision' | 'previous'> = {
+  return {
     id: entry.id,
     seq: entry.seq,
     epoch: entry.epoch,
     at: deps.clock.now(),
     scope,
     hold,
-    status,
-    durability: await deps.logStore.durability(),
+    status: outcome.status,
+    durability: outcome.durability,
     leaseSeconds: 0,
     waitSeconds: 0,
-    signIns: deps.signIns,
-    replicas: [{ id: 'self', state: 'applied', ms: Math.round(progress.fencedMs), ...counts }],
-    connections: items,
+    signIns,
+    replicas: [{ id: 'self', state: 'applied', ms: outcome.fencedMs, ...counts }],
+    connections: [],
     ...(horizon === undefined ? {} : { accessTokenHorizon: horizon }),
   }
-  deps.metrics.revocations.inc({ scope: scope.kind, status })
-  return issueReceipt(receipt, deps)
 }
 
-/** A provider may have answered before this revision is written: its outcome is kept. */
-function mergeSettled(items: readonly ReceiptConnection[], jws: string | undefined): ReceiptConnection[] {
-  const known = jws === undefined ? [] : readReceipt(jws).connections
-  const merged = items.map(
-    (item) => known.find((it) => it.id === item.id && it.provider !== 'pending') ?? item,
+/** An order that is repeated changes the status only: what the first one counted and timed stays said. */
+async function answer(entry: LogEntry, outcome: Outcome, deps: RevokeDeps): Promise<SignedReceipt> {
+  const content = contentOf(entry, outcome, deps)
+  deps.metrics.revocations.inc({ scope: content.scope.kind, status: outcome.status })
+  const signed = await deps.ledger.revise(entry.id, (latest) =>
+    latest === undefined ? content : { ...latest, at: content.at, status: outcome.status },
   )
-  return [...merged, ...known.filter((it) => !items.some((item) => item.id === it.id))]
-}
-
-async function finishedReceipt(id: string, deps: RevokeDeps): Promise<SignedReceipt | undefined> {
-  if ((await deps.receipts.unfinished()).includes(id)) return undefined
-  const latest = await deps.receipts.latest(id)
-  return latest === undefined ? undefined : { receipt: readReceipt(latest.jws), jws: latest.jws }
-}
-
-/** A final answer of a provider: the receipt gets a further revision that says so. */
-async function settleProvider(job: OutboxJob, outcome: ProviderOutcome, deps: RevokeDeps): Promise<void> {
-  const latest = await deps.receipts.latest(job.revocation)
-  if (latest === undefined) return
-  const receipt = readReceipt(latest.jws)
-  const { revision: _revision, previous: _previous, ...content } = receipt
-  const connections = receipt.connections.map((it): ReceiptConnection => {
-    if (it.id !== job.connection) return it
-    const { sealedUntil: _sealedUntil, ...rest } = it
-    return { ...rest, store: 'destroyed', provider: outcome }
-  })
-  await issueReceipt({ ...content, at: epoch(deps.clock.now()), connections }, deps)
+  if (signed === undefined) throw new SallyportError('state_unavailable')
+  return signed
 }
 
 async function noteRevocation(order: RevocationOrder, entry: LogEntry, deps: RevokeDeps): Promise<void> {

@@ -8,7 +8,9 @@
  * compare-and-swap.
  */
 export { type Keyring, openKeyring, type Signer } from './keyring.ts'
+export { openFileSecrets } from './secrets/files.ts'
 export type { Secrets } from './secrets/secrets.ts'
+export { openVaultSecrets } from './secrets/vault.ts'
 export { type InstanceLock, lockInstance } from './state/database.ts'
 export { openSqliteState } from './state/sqlite.ts'
 export type {

@@ -5,7 +5,6 @@ import {
   createPublicKey,
   generateKeyPairSync,
   hkdfSync,
-  type JsonWebKey,
   randomBytes,
   scryptSync,
   sign,
@@ -26,9 +25,16 @@ export interface Keyring {
 
 export interface Signer {
   readonly kid: string
-  readonly publicJwk: JsonWebKey
+  readonly publicJwk: PublicJwk
   /** An Ed25519 signature (RFC 8032). */
   sign(bytes: Uint8Array): Uint8Array
+}
+
+/** The public half of the persistent key (RFC 8037). */
+export interface PublicJwk {
+  readonly kty: 'OKP'
+  readonly crv: 'Ed25519'
+  readonly x: string
 }
 
 interface KeyringFile {
@@ -89,9 +95,10 @@ function newSigningKey(): Uint8Array {
 
 function signerOf(pkcs8: Uint8Array): Signer {
   const privateKey = createPrivateKey({ key: Buffer.from(pkcs8), type: 'pkcs8', format: 'der' })
-  const publicJwk = createPublicKey(privateKey).export({ format: 'jwk' })
+  const { x = '' } = createPublicKey(privateKey).export({ format: 'jwk' })
+  const publicJwk: PublicJwk = { kty: 'OKP', crv: 'Ed25519', x }
   return {
-    kid: `sp-${publicJwk.x?.slice(0, 12) ?? ''}`,
+    kid: `sp-${x.slice(0, 12)}`,
     publicJwk,
     sign: (bytes) => sign(null, bytes, privateKey),
   }

@@ -142,6 +142,7 @@ function begin<T>(
       server: server.name,
       ...(idpSid === undefined ? {} : { idpSid }),
       authTime,
+      authTimeFrom: subject.authTime === undefined ? 'iat' : 'auth_time',
       groups,
       groupsComplete,
       rev,

@@ -1,0 +1,8 @@
+/**
+ * What a person operates: the verbs of the command line as functions that take parsed words and an `Output` and give
+ * an exit code. They ask a running instance over `/v1`, or read the record and the configuration themselves. What a
+ * secret verb reads from standard input goes to the instance and nowhere else.
+ */
+export { connect, failed, revoke, sayInLog, type ScopeWords, show } from './administer.ts'
+export { type AdminEndpoint, callAdmin, findInstance, runFiles } from './client.ts'
+export { exit, type ExitCode, type Output, say } from './output.ts'

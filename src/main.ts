@@ -1,0 +1,94 @@
+/** The process: read the configuration, wire, listen, say where, drain on a signal. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadConfig } from './config/index.ts'
+import { type ExitCode, exit } from './console/index.ts'
+import { openFaces } from './faces.ts'
+import { describeError, type Log } from './telemetry/index.ts'
+import { type Instance, openInstance, openLog } from './wire.ts'
+
+export interface ServeOptions {
+  readonly form: 'single' | 'dev'
+  readonly configPath: string
+  readonly restored: boolean
+  readonly logStream?: NodeJS.WritableStream
+}
+
+/** How long what is in progress may go on after a signal. */
+const drainMs = 10_000
+
+/** Serves until a signal, then drains. @throws SallyportError or ConfigErrors before anything listens */
+export async function serve(options: ServeOptions): Promise<ExitCode> {
+  const config = await loadConfig(options.configPath, { form: options.form, env: process.env })
+  const log = openLog(config.log.level, options.logStream)
+  failLoudly(log)
+  mkdirSync(join(config.data, 'run'), { recursive: true, mode: 0o750 })
+  const instance = await openInstance(config, { log, restored: options.restored })
+  try {
+    const faces = await openFaces(instance)
+    announce(options.form, instance, faces)
+    await untilSignal()
+    log.info('draining')
+    instance.health.stopping()
+    await drain(instance, () => faces.close())
+    log.info('stopped')
+    return exit.done
+  } finally {
+    await instance.close()
+  }
+}
+
+function announce(
+  form: string,
+  instance: Instance,
+  faces: Record<'egress' | 'admin' | 'telemetry', { url: string }>,
+): void {
+  const lines =
+    form === 'dev'
+      ? [
+          '',
+          '  sallyport dev: a throwaway key, a built-in sign-in, loopback only. Never with real people or real secrets.',
+          '  sallyport dev token alice   gives a subject token',
+          '',
+        ]
+      : []
+  lines.push(
+    `egress    ${faces.egress.url}`,
+    `admin     ${faces.admin.url}`,
+    `telemetry ${faces.telemetry.url}`,
+    'ready',
+  )
+  process.stderr.write(`${lines.join('\n')}\n`)
+  instance.log.info('ready', {
+    form,
+    egress: faces.egress.url,
+    admin: faces.admin.url,
+    telemetry: faces.telemetry.url,
+    policy: instance.config.version,
+  })
+}
+
+async function untilSignal(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+  })
+}
+
+/** New requests are refused, what runs may finish, and after ten seconds it is ended. */
+async function drain(instance: Instance, closeFaces: () => Promise<void>): Promise<void> {
+  const late = setTimeout(() => instance.replica.live.abortAll({ reason: 'lease_lapsed' }), drainMs)
+  await instance.egress.close()
+  clearTimeout(late)
+  await closeFaces()
+}
+
+/** What nobody caught ends the process, without its message: that may hold anything. */
+function failLoudly(log: Log): void {
+  const end = (error: unknown) => {
+    log.error('the process ends: an error was not caught', {}, error)
+    process.stderr.write(`${JSON.stringify(describeError(error))}\n`)
+    process.exit(1)
+  }
+  process.on('uncaughtException', end)
+  process.on('unhandledRejection', end)
+}
