@@ -40,36 +40,62 @@ const numbers: readonly Field[] = [
   field('bytesOut'),
 ]
 
+/** How many texts of our own are remembered as quoted; configured names are far fewer. */
+const maxWords = 2000
+
+interface Memory {
+  readonly principal: (value: Principal) => string
+  readonly actor: (value: Actor) => string
+  readonly word: (text: string, bound: number) => string
+}
+
 /**
  * Makes the function that writes an event as the members of a JSON object, without braces. It remembers the text
- * of principals by identity: the same object serves many requests of a session.
+ * of principals and actors by identity, for the same object serves many requests of a session, and of configured
+ * names by value.
  */
 export function createEncoder(): (event: RecordEvent) => string {
-  const known = new WeakMap<Principal, string>()
-  const principal = (value: Principal): string => {
-    const found = known.get(value)
-    if (found !== undefined) return found
-    const text = encodePrincipal(value)
-    known.set(value, text)
-    return text
+  const words = new Map<string, string>()
+  const memory: Memory = {
+    principal: remember(encodePrincipal),
+    actor: remember((actor: Actor) => encodeActor(actor, 0)),
+    word: (text, bound) => {
+      const known = words.get(text)
+      if (known !== undefined) return known
+      const quoted = quote(text, bound)
+      if (words.size >= maxWords) words.clear()
+      words.set(text, quoted)
+      return quoted
+    },
   }
   return (event) => {
-    const head = `"kind":${quote(event.kind, 32)},"who":{${encodeWho(event.who, principal)}}${encodeFields(event)}`
+    const head = `"kind":${memory.word(event.kind, 32)},"who":{${encodeWho(event.who, memory)}}${encodeFields(event, memory)}`
     if (event.details === undefined) return head
     const body = `${head},"details":{${encodeDetails(event.details)}}`
     return body.length <= maxBody ? body : `${head},"details":{"tooLong":true}`
   }
 }
 
-function encodeFields(event: RecordEvent): string {
+function remember<T extends object>(encode: (value: T) => string): (value: T) => string {
+  const known = new WeakMap<T, string>()
+  return (value) => {
+    const found = known.get(value)
+    if (found !== undefined) return found
+    const text = encode(value)
+    known.set(value, text)
+    return text
+  }
+}
+
+function encodeFields(event: RecordEvent, memory: Memory): string {
   let text = ''
   for (const [name, start, bound] of own) {
     const value = event[name]
-    if (value !== undefined) text += start + quote(String(value), bound)
+    if (value !== undefined) text += start + memory.word(asText(value), bound)
   }
   for (const [name, start, bound] of foreign) {
     const value = event[name]
-    if (value !== undefined) text += start + quoteForeign(String(value), bound)
+    if (value !== undefined) text += start + quoteForeign(asText(value), bound)
   }
   for (const [name, start] of numbers) {
     const value = event[name]
@@ -80,12 +106,16 @@ function encodeFields(event: RecordEvent): string {
   return text
 }
 
-function encodeWho(who: RecordWho, principal: (value: Principal) => string): string {
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : '[not recorded]'
+}
+
+function encodeWho(who: RecordWho, memory: Memory): string {
   let text = ''
-  if (who.principal !== undefined) text += `,"principal":${principal(who.principal)}`
+  if (who.principal !== undefined) text += `,"principal":${memory.principal(who.principal)}`
   if (who.client !== undefined) text += `,"client":${quoteForeign(who.client, 512)}`
-  if (who.actor !== undefined) text += `,"actor":${encodeActor(who.actor, 0)}`
-  if (who.server !== undefined) text += `,"server":${quote(who.server, 256)}`
+  if (who.actor !== undefined) text += `,"actor":${memory.actor(who.actor)}`
+  if (who.server !== undefined) text += `,"server":${memory.word(who.server, 256)}`
   if (who.sid !== undefined) text += `,"sid":${quoteForeign(who.sid, 128)}`
   if (who.jti !== undefined) text += `,"jti":${quoteForeign(who.jti, 128)}`
   return text.slice(1)

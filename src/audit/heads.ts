@@ -5,7 +5,7 @@ import type { Sign } from './keys.ts'
 import { type HeadInterval, signedBody, type Statement, statementBytes, type Tip } from './lines.ts'
 
 /** A signed line may speak of a line at most so far back; the verifier remembers as many hashes. */
-export const maxHeadLag = 4096
+export const maxHeadLag = 1024
 /** After a signer failed, how long it is left alone. */
 const signerPauseMs = 1000
 
@@ -35,6 +35,7 @@ export interface SignedHead {
 export class Heads {
   readonly #deps: HeadsDeps
   #signedN = 0
+  #signedOf = 0
   #firstUnsignedMs: number | undefined
   #signing = false
   #pausedUntilMs = 0
@@ -75,19 +76,22 @@ export class Heads {
       if (signature instanceof Uint8Array) return done(signature)
       this.#signing = true
       return signature
-        .then(done, (error: unknown) => this.#failed(error))
+        .then(done, (error: unknown) => {
+          this.#failed(error)
+          return undefined
+        })
         .finally(() => {
           this.#signing = false
         })
     } catch (error) {
-      return this.#failed(error)
+      this.#failed(error)
+      return undefined
     }
   }
 
-  #failed(error: unknown): undefined {
+  #failed(error: unknown): void {
     this.#pausedUntilMs = this.#deps.nowMs() + signerPauseMs
     this.#deps.log.error('record_head_not_signed', { chain: this.#deps.chain }, error)
-    return undefined
   }
 
   /** An ordinary line was written. */
@@ -95,10 +99,10 @@ export class Heads {
     this.#firstUnsignedMs ??= atMs
   }
 
-  /** A signed line was written. */
+  /** A signed line was written. Where the signer took its time, the lines since then are not signed yet. */
   wroteHead(tip: Tip): void {
     this.#signedN = tip.n
-    this.#firstUnsignedMs = undefined
+    this.#firstUnsignedMs = this.#signedOf < tip.n - 1 ? this.#deps.nowMs() : undefined
     this.#newest = tip
   }
 

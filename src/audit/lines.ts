@@ -69,12 +69,8 @@ export interface HeadInterval {
   readonly seconds: number
 }
 
-export interface Genesis {
-  readonly chain: string
+export interface Genesis extends ChainIdentity {
   readonly started: string
-  readonly key: PublicKeyJwk
-  readonly thumbprint: string
-  readonly heads: HeadInterval
   readonly previous: Previous | null
 }
 
@@ -83,16 +79,22 @@ export function genesisBody(genesis: Genesis): string {
   return `"kind":"genesis",${members({ format: formatVersion, chain, started, key, thumbprint, heads, previous })}`
 }
 
-export function segmentBody(segment: {
+/** What every segment says about its chain, so that it can be verified when earlier ones are deleted. */
+export interface ChainIdentity {
   readonly chain: string
-  readonly segment: number
-  readonly reason: 'full' | 'write_failed'
-  /** Outcomes that could not be kept while nothing could be written. */
-  readonly lost: number
   readonly key: PublicKeyJwk
   readonly thumbprint: string
   readonly heads: HeadInterval
-}): string {
+}
+
+export function segmentBody(
+  segment: ChainIdentity & {
+    readonly segment: number
+    readonly reason: 'full' | 'write_failed'
+    /** Outcomes that could not be kept while nothing could be written. */
+    readonly lost: number
+  },
+): string {
   return `"kind":"segment",${members(segment)}`
 }
 

@@ -10,6 +10,7 @@ import {
 import type { Anchors } from '../storage/index.ts'
 import type { Log } from '../telemetry/index.ts'
 import type { OpenAudit } from './audit.ts'
+import { ChainFile } from './chain-file.ts'
 import { createEncoder } from './encode.ts'
 import { createFingerprint } from './fingerprint.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -166,22 +167,10 @@ async function beginChain(
   const fd = orUnavailable(() => createSegment(fs, directory, segmentPath(directory, chain, 1), first))
   heads.wroteHead(tip)
   await heads.anchor(tip, false)
-  const segment = { fd, number: 1, size: first.length, syncing: false, retired: false }
+  const file = new ChainFile({ fd, size: first.length, tip }, { fs, directory, identity, iso })
   const headEveryMs = interval.seconds * 1000
-  const chainDeps = {
-    fs,
-    directory,
-    chain,
-    segmentBytes,
-    syncWithinMs,
-    identity,
-    heads,
-    headEveryMs,
-    nowMs,
-    iso,
-    log,
-  }
-  return { commit: new GroupCommit({ segment, tip }, chainDeps), heads, chain }
+  const commit = new GroupCommit({ file, chain, segmentBytes, syncWithinMs, heads, headEveryMs, nowMs, log })
+  return { commit, heads, chain }
 }
 
 const defaultHeads = { lines: 1024, seconds: 1 }
