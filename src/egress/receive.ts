@@ -41,6 +41,8 @@ export function receive(
   deps: ReceiveDeps & { readonly id: string },
 ): { readonly arrived: Arrived; readonly bearer: string } {
   const { method = '', url = '' } = req
+  // Node's parser takes a request line without a version as HTTP/0.9, and 1.0 has other rules for a body's end.
+  if (req.httpVersion !== '1.1') throw new SallyportError('request_malformed')
   const head = readHead(req.rawHeaders, door)
   checkHost(head.host, door)
   if (method === 'TRACE' || method === 'CONNECT') throw new SallyportError('method_refused')

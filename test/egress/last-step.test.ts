@@ -37,7 +37,7 @@ function upload(path: string, headers: Record<string, string> = {}) {
   const answer = once(req, 'response').then(async ([res]) => {
     let body = ''
     try {
-      for await (const chunk of res) body += chunk
+      for await (const chunk of res as AsyncIterable<Buffer>) body += String(chunk)
     } catch {
       body += '[broken]'
     }
