@@ -1,4 +1,4 @@
-import type { Downstream, OAuthClient, Seconds, Secret, Server } from '../model/index.ts'
+import type { ConfigProblem, Downstream, OAuthClient, Seconds, Secret, Server } from '../model/index.ts'
 
 export interface ListenAddress {
   readonly host: string
@@ -11,6 +11,8 @@ export interface ListenAddress {
 /** The IdP whose tokens say who a person is. */
 export interface LoginSlice {
   readonly issuer: string
+  /** The sign-in of the dev form, which this process serves itself at `{url}/dev`. */
+  readonly builtIn: boolean
   readonly client?: OAuthClient
   readonly groupsClaim: string
   readonly tenantClaim?: { readonly name: string; readonly value: string }
@@ -24,6 +26,7 @@ export interface LoginSlice {
 export interface WorkloadSlice {
   readonly issuer: string
   readonly audience: string
+  /** Subjects that are taken; a `*` at the end stands for any rest. */
   readonly subjects: readonly string[]
 }
 
@@ -38,6 +41,7 @@ export interface VaultLogin {
 export interface VaultSlice {
   readonly address: string
   readonly namespace?: string
+  /** A CA bundle in PEM. */
   readonly ca?: string
   readonly mounts: { readonly kv: string; readonly transit: string }
   readonly logins: {
@@ -57,9 +61,12 @@ export interface Config {
   readonly workloads: readonly WorkloadSlice[]
   readonly servers: readonly Server[]
   readonly downstreams: readonly Downstream[]
+  /** Absolute path of the data folder. */
   readonly data: string
-  /** What wraps the local store and the persistent signing key; dev makes a throwaway one. */
+  /** What wraps the local store and the persistent signing key: raw bytes, or a passphrase. */
   readonly key: Secret<Uint8Array> | Secret
+  /** The key was made for this run (dev); what it wraps cannot be opened by the next. */
+  readonly throwawayKey: boolean
   readonly vault?: VaultSlice
   readonly listen: {
     readonly egress: ListenAddress
@@ -81,4 +88,8 @@ export interface Config {
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
   /** Digest of what decides, 16 hex digits: the version of the policy bundle. */
   readonly version: string
+  /** The same digest whole (SHA-256, hex), for the log entry of the bundle. */
+  readonly digest: string
+  /** What is not wrong but worth a look. */
+  readonly warnings: readonly ConfigProblem[]
 }

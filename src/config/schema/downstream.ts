@@ -29,18 +29,19 @@ const target = {
     .optional()
     .describe('The `audience` to ask for (RFC 8693 §2.1); at Keycloak a client id.'),
   resource: url.optional().describe('The `resource` to ask for (RFC 8707 §2).'),
+  extra_audiences: z
+    .array(identifier)
+    .optional()
+    .describe('Further audiences that the token it gives may name. Default: none; one more refuses it.'),
   scope: scope.optional().describe('The scopes to ask for; the answer may not hold others.'),
 }
 
 const exchange = z.strictObject({
   ...target,
-  refresh: z
-    .boolean()
-    .optional()
-    .meta({
-      description: 'Ask for a refresh token and keep it as a stored connection, bound to the session.',
-      default: false,
-    }),
+  refresh: z.boolean().optional().meta({
+    description: 'Ask for a refresh token and keep it as a stored connection, bound to the session.',
+    default: false,
+  }),
 })
 
 const fixed = z.strictObject({

@@ -71,6 +71,6 @@ export const workload = z.strictObject({
     .array(label)
     .min(1)
     .describe(
-      'Which subjects are taken; a `*` at the end stands for any rest: `system:serviceaccount:crm:*`.',
+      'Which subjects are taken. `*` stands for one or more characters other than `:` and `/`: `system:serviceaccount:crm:*` is one namespace.',
     ),
 })

@@ -94,13 +94,10 @@ export const scope = z.union([
   ),
 ])
 
-export const insecure = z
-  .boolean()
-  .optional()
-  .meta({
-    description: 'Allow plain http beyond loopback here. Everything sent there can be read on the way.',
-    default: false,
-  })
+export const insecure = z.boolean().optional().meta({
+  description: 'Allow plain http beyond loopback here. Everything sent there can be read on the way.',
+  default: false,
+})
 
 export const oauthClient = z.strictObject({
   id: identifier.describe('The client id.'),

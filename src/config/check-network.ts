@@ -1,0 +1,92 @@
+import type { Path } from './document.ts'
+import type { Form } from './expand.ts'
+import { type Expanded, faces } from './expanded.ts'
+import { isLocal, parseListen, reaches } from './listen.ts'
+import type { Report } from './report.ts'
+import { isLoopback } from './texts.ts'
+
+/** Addresses: who may be spoken to in the clear, where we listen, and that no downstream is one of ourselves. */
+export function checkNetwork(config: Expanded, form: Form, report: Report): void {
+  checkPlainHttp(config, report)
+  checkListeners(config, form, report)
+  checkOwnFaces(config, report)
+}
+
+function checkPlainHttp(config: Expanded, report: Report): void {
+  for (const [path, url, insecure] of urlsOf(config)) {
+    if (url === undefined || insecure || !url.toLowerCase().startsWith('http:')) continue
+    if (isLoopback(URL.parse(url)?.hostname ?? '')) continue
+    const remedy = path[0] === 'url' ? 'write https://' : 'write https://, or insecure: true beside it'
+    report.fault(path, 'plain http leads beyond this machine, where others can read it', remedy)
+  }
+}
+
+function urlsOf(config: Expanded): (readonly [Path, string | undefined, boolean])[] {
+  const { login, vault } = config
+  return [
+    [['url'], config.url, false],
+    [['login', 'issuer'], login?.issuer, login?.insecure ?? false],
+    [['vault', 'address'], vault?.address, vault?.insecure ?? false],
+    ...config.workloads.map((it, index) => [['workloads', index, 'issuer'], it.issuer, it.insecure] as const),
+    ...Object.entries(config.servers).map(
+      ([name, it]) => [['servers', name, 'url'], it.url, it.insecure] as const,
+    ),
+    ...Object.entries(config.downstreams).flatMap(([name, it]) => [
+      [['downstreams', name, 'url'], it.url, it.insecure] as const,
+      ...(['exchange', 'client-credentials'] as const).map(
+        (kind) =>
+          [['downstreams', name, kind, 'issuer'], it[kind]?.issuer, it[kind]?.insecure ?? false] as const,
+      ),
+    ]),
+  ]
+}
+
+function checkListeners(config: Expanded, form: Form, report: Report): void {
+  const taken = new Map<string, string>()
+  for (const face of faces) {
+    const written = config.listen[face]
+    const path = ['listen', face]
+    const parsed = parseListen(written)
+    if (typeof parsed === 'string') {
+      report.fault(path, parsed, 'write 127.0.0.1:9180, [::1]:9180 or unix:/path')
+      continue
+    }
+    if (!isLocal(parsed) && form === 'dev') {
+      report.fault(
+        path,
+        'dev listens on this machine only',
+        'write a loopback address, or use the single form',
+      )
+    } else if (!isLocal(parsed) && !parsed.insecure) {
+      report.fault(
+        path,
+        'this face would be reached from other machines without TLS',
+        'write a loopback address, or { address, insecure: true } behind something that ends TLS',
+      )
+    }
+    const other = taken.get(written.address)
+    if (other !== undefined && parsed.port !== 0)
+      report.fault(path, `${other} listens there already`, 'give each face its own port')
+    taken.set(written.address, face)
+  }
+}
+
+/** A downstream at one of our own faces, or at the vault, would let a server speak with our credentials to ourselves. */
+function checkOwnFaces(config: Expanded, report: Report): void {
+  const own = URL.parse(config.url)?.origin
+  const vault = URL.parse(config.vault?.address ?? '')?.origin
+  const listeners = faces
+    .map((face) => parseListen(config.listen[face]))
+    .filter((it) => typeof it !== 'string')
+  for (const [name, { url: text }] of Object.entries(config.downstreams)) {
+    const url = URL.parse(text)
+    if (url === null) continue
+    const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
+    const path = ['downstreams', name, 'url']
+    if (url.origin === own || listeners.some((it) => reaches(it, url.hostname, port))) {
+      report.fault(path, 'this is one of our own faces', 'name the address of the downstream itself')
+    } else if (url.origin === vault) {
+      report.fault(path, 'this is the address of the vault', 'name the address of the downstream itself')
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto'
+import type { Expanded } from './expanded.ts'
+
+/**
+ * SHA-256, hex, over what decides: tenant, environment, who may do what at which downstream with which kind of
+ * credential. Where we listen, how long things take and which file holds a secret change nothing in it.
+ */
+export function policyDigest(config: Expanded): string {
+  const { tenant, environment, login, workloads, servers, downstreams } = config
+  const text = canonical({ v: 1, tenant, environment, login, workloads, servers, downstreams })
+  return createHash('sha256').update(text).digest('hex')
+}
+
+/** Members whose values are references to secrets, or do not decide. */
+const left: ReadonlySet<string> = new Set(['secret', 'key', 'value', 'skew'])
+
+/** JSON with sorted keys, so that equal configurations give equal text in whatever order they are written. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const members = Object.entries(value).filter(
+    ([key, inner]) => inner !== undefined && !(left.has(key) && typeof inner === 'string'),
+  )
+  members.sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${members.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join()}}`
+}

@@ -1,0 +1,132 @@
+import type { Path } from './document.ts'
+import { present } from './expand-downstreams.ts'
+import type { ExpandedLogin, ExpandedServer, ExpandedTool, ExpandedUse } from './expanded.ts'
+import type { Catalogue } from './operations.ts'
+import { onlyServer, type Report } from './report.ts'
+import type { WrittenConfig } from './schema/root.ts'
+import { nearest } from './texts.ts'
+
+type Written = NonNullable<WrittenConfig['servers']>[string]
+type WrittenTool = NonNullable<Written['tools']>[string]
+
+export interface ServerTerms {
+  readonly url: string
+  readonly environment: string
+  readonly login: ExpandedLogin | undefined
+  readonly catalogues: ReadonlyMap<string, Catalogue>
+  readonly report: Report
+  /** dev starts without any server. */
+  readonly mayBeEmpty: boolean
+}
+
+const shortKeys = ['server', 'allow', 'deny', 'tools', 'direct', 'accept'] as const
+
+/** Write the servers out; the short form becomes one server named `main`. */
+export function expandServers(
+  written: WrittenConfig,
+  terms: ServerTerms,
+): Readonly<Record<string, ExpandedServer>> {
+  const { report } = terms
+  const used = shortKeys.filter((key) => written[key] !== undefined)
+  if (written.servers !== undefined) {
+    for (const key of used) {
+      report.fault(
+        [key],
+        `"${key}" is the short form for one server, and "servers" stands beside it`,
+        'write it under the server that it is for',
+      )
+    }
+    if (Object.keys(written.servers).length === 0)
+      report.fault(['servers'], 'there is no server', 'name at least one')
+  } else if (used.length === 0 && !terms.mayBeEmpty) {
+    report.fault(
+      ['server'],
+      'there is no server',
+      'write server: with the address of the MCP server, or servers: for several',
+    )
+  }
+  const { server: url, allow, deny, tools, direct, accept } = written
+  const named = written.servers ?? { [onlyServer]: { url, allow, deny, tools, direct, accept } }
+  const alone = Object.keys(named).length === 1
+  return Object.fromEntries(
+    Object.entries(named).map(([name, one]) => [name, expandServer(name, one, { ...terms, alone })]),
+  )
+}
+
+function expandServer(
+  name: string,
+  written: Written,
+  terms: ServerTerms & { readonly alone: boolean },
+): ExpandedServer {
+  const { url, alone, login } = terms
+  const place: Path = ['servers', name]
+  const resource = written.resource ?? (alone ? `${url}/mcp` : `${url}/${name}/mcp`)
+  const extra = written.extra_audiences ?? 'refuse'
+  return {
+    ...(written.url === undefined ? {} : { url: written.url }),
+    insecure: written.insecure ?? false,
+    resource,
+    audiences: written.audiences ?? login?.audiences ?? [resource],
+    extra_audiences: extra === 'refuse' ? [] : extra,
+    allow: written.allow ?? [],
+    deny: written.deny ?? [],
+    tools: Object.fromEntries(
+      Object.entries(written.tools ?? {}).map(([tool, one]) => [
+        tool,
+        expandTool(one, [...place, 'tools', tool], terms),
+      ]),
+    ),
+    direct: (written.direct ?? []).map((use, index) => expandOp(use, [...place, 'direct', index], terms)),
+    ...(written.accept === undefined ? {} : { accept: written.accept }),
+    environment: written.environment ?? terms.environment,
+    vault_group: written.vault_group ?? name,
+    ...(written.client === undefined ? {} : { client: present(written.client) }),
+  }
+}
+
+function expandTool(written: WrittenTool, place: Path, terms: ServerTerms): ExpandedTool {
+  const { uses, approve, ...rest } = written
+  return {
+    ...present(rest),
+    ...(approve === undefined ? {} : { approve: { by: approve.by, people: approve.people ?? 1 } }),
+    uses: uses.map((use, index) => {
+      const spot = [...place, 'uses', index]
+      if (typeof use === 'string') return expandOp(use, spot, terms)
+      return present({ ...use, op: expandOp(use.op, [...spot, 'op'], terms) }) as ExpandedUse
+    }),
+  }
+}
+
+/** `orders listOrders` becomes `orders GET /orders`. A fault where it names nothing. */
+function expandOp(text: string, place: Path, { catalogues, report }: ServerTerms): string {
+  const [, name = '', operation] = /^(\S+)(?: +(\S.*))?$/.exec(text) ?? []
+  const known = catalogues.get(name)
+  if (known === undefined) {
+    const near = nearest(name, [...catalogues.keys()])
+    report.fault(
+      place,
+      'this names no downstream',
+      near === undefined ? 'begin with the name of a downstream' : `did you mean "${near}"?`,
+    )
+    return text
+  }
+  if (known.operations.length === 0) {
+    report.fault(
+      place,
+      `the downstream ${name} has no operations`,
+      `list them under downstreams.${name}.operations, or give it openapi`,
+    )
+    return text
+  }
+  if (operation === undefined) return name
+  const found = known.find(operation)
+  if (found !== undefined) return `${name} ${found.op}`
+  const near = known.suggest(operation)
+  const remedy = `list it under downstreams.${name}.operations with its class`
+  report.fault(
+    place,
+    `the downstream ${name} has no such operation`,
+    near === undefined ? remedy : `did you mean "${name} ${near}"? Else ${remedy}`,
+  )
+  return text
+}

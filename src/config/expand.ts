@@ -1,0 +1,151 @@
+import { resolve } from 'node:path'
+import type { Expanded, ExpandedListen, ExpandedLogin, ExpandedVault, Face } from './expanded.ts'
+import { faces } from './expanded.ts'
+import { expandDownstreams } from './expand-downstreams.ts'
+import { expandServers } from './expand-servers.ts'
+import type { Sources } from './references.ts'
+import type { Report } from './report.ts'
+import { loginDefaults } from './schema/login.ts'
+import type { WrittenConfig } from './schema/root.ts'
+import { inSeconds } from './texts.ts'
+
+export type Form = 'single' | 'dev'
+
+export interface Expanding {
+  readonly form: Form
+  /** The configuration file's folder: relative paths begin here. */
+  readonly folder: string
+  readonly report: Report
+  readonly sources: Sources
+}
+
+const ports: Readonly<Record<Face, number>> = { egress: 9180, admin: 9183, telemetry: 9185 }
+
+/** Write out every short form and default. What cannot be expanded is a fault in the report. */
+export async function expand(written: WrittenConfig, context: Expanding): Promise<Expanded> {
+  const { form, folder, report } = context
+  const listen = Object.fromEntries(
+    faces.map((face) => [face, expandListen(written.listen?.[face], face)]),
+  ) as Expanded['listen']
+  const url = expandUrl(written, listen.egress, context)
+  const environment = written.environment ?? (form === 'dev' ? 'dev' : 'production')
+  const login = expandLogin(written, url, form)
+  const { downstreams, catalogues } = await expandDownstreams(written, login, context)
+  const servers = expandServers(written, {
+    url,
+    environment,
+    login,
+    catalogues,
+    report,
+    mayBeEmpty: form === 'dev',
+  })
+  return {
+    url,
+    tenant: written.tenant ?? (form === 'dev' ? 'dev' : 'default'),
+    environment,
+    ...(login === undefined ? {} : { login }),
+    workloads: (written.workloads ?? []).map((it) => ({ ...it, insecure: it.insecure ?? false })),
+    servers,
+    downstreams,
+    data: resolve(folder, written.data ?? './data'),
+    ...(written.key === undefined ? {} : { key: written.key }),
+    ...(written.vault === undefined ? {} : { vault: expandVault(written.vault, context) }),
+    listen,
+    ...expandLimits(written),
+  }
+}
+
+function expandUrl(written: WrittenConfig, egress: ExpandedListen, { form, report }: Expanding): string {
+  if (written.url !== undefined) return written.url.replace(/\/+$/, '')
+  if (form === 'single')
+    report.fault(['url'], 'this is missing', 'write the address at which sallyport is reached')
+  return egress.address.startsWith('unix:') ? `http://127.0.0.1:${ports.egress}` : `http://${egress.address}`
+}
+
+function expandListen(
+  written: string | { address: string; insecure?: boolean | undefined } | undefined,
+  face: Face,
+): ExpandedListen {
+  if (written === undefined) return { address: `127.0.0.1:${ports[face]}`, insecure: false }
+  if (typeof written === 'string') return { address: written, insecure: false }
+  return { address: written.address, insecure: written.insecure ?? false }
+}
+
+/** `dev` has a sign-in of its own at `{url}/dev`. */
+function expandLogin({ login }: WrittenConfig, url: string, form: Form): ExpandedLogin | undefined {
+  if (login === undefined && form === 'single') return undefined
+  const written = login ?? { issuer: `${url}/dev` }
+  return {
+    ...written,
+    insecure: login?.insecure ?? false,
+    groups: login?.groups ?? loginDefaults.groups,
+    algorithms: login?.algorithms ?? loginDefaults.algorithms,
+    types: login?.types ?? loginDefaults.types,
+    skew: inSeconds(login?.skew ?? loginDefaults.skew),
+  } as ExpandedLogin
+}
+
+function expandVault(
+  written: NonNullable<WrittenConfig['vault']>,
+  { report, folder }: Expanding,
+): ExpandedVault {
+  const { address, namespace, ca, mounts, login, logins } = written
+  if ((login === undefined) === (logins === undefined)) {
+    report.fault(
+      ['vault'],
+      'exactly one of login and logins is needed',
+      'give one login, or logins with runtime, connecting and keeper',
+    )
+  }
+  const one = (name: 'runtime' | 'connecting' | 'keeper') => {
+    const place = login === undefined ? ['vault', 'logins', name] : ['vault', 'login']
+    const { token, approle } = login ?? logins?.[name] ?? {}
+    if (
+      (login ?? logins) !== undefined &&
+      (token === undefined) === (approle === undefined) &&
+      (login === undefined || name === 'runtime')
+    ) {
+      report.fault(
+        place,
+        'exactly one of token and approle is needed',
+        'give token: file:… or approle: { role, secret: file:… }',
+      )
+    }
+    return {
+      ...(token === undefined ? {} : { token }),
+      ...(approle === undefined ? {} : { approle: { ...approle, mount: approle.mount ?? 'approle' } }),
+    }
+  }
+  return {
+    address: address.replace(/\/+$/, ''),
+    insecure: written.insecure ?? false,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(ca === undefined ? {} : { ca: resolve(folder, ca) }),
+    mounts: { kv: mounts?.kv ?? 'sp-kv', transit: mounts?.transit ?? 'sp-transit' },
+    logins: { runtime: one('runtime'), connecting: one('connecting'), keeper: one('keeper') },
+  }
+}
+
+function expandLimits(
+  written: WrittenConfig,
+): Pick<Expanded, 'record' | 'session' | 'network' | 'limits' | 'log'> {
+  const { record, session, network, limits, log } = written
+  return {
+    record: {
+      reads: record?.reads ?? 'handed',
+      ...(record?.retention === undefined ? {} : { retention: inSeconds(record.retention) }),
+    },
+    session: {
+      lifetime: inSeconds(session?.lifetime ?? '300s'),
+      key_rotation: inSeconds(session?.key_rotation ?? '12h'),
+      algorithm: session?.algorithm ?? 'EdDSA',
+    },
+    network: { allow: network?.allow ?? [], deny: network?.deny ?? [] },
+    limits: {
+      connect: inSeconds(limits?.connect ?? '5s'),
+      headers: inSeconds(limits?.headers ?? '60s'),
+      idle: inSeconds(limits?.idle ?? '300s'),
+    },
+    log: { level: log?.level ?? 'info' },
+  }
+}

@@ -1,0 +1,142 @@
+import type { RiskClass } from '../model/index.ts'
+
+/**
+ * The long form of a configuration: every short form and default written out, OpenAPI documents read, references to
+ * secrets still references. It is a valid configuration itself; expanding it again changes nothing.
+ */
+export interface Expanded {
+  readonly url: string
+  readonly tenant: string
+  readonly environment: string
+  readonly login?: ExpandedLogin
+  readonly workloads: readonly ExpandedWorkload[]
+  readonly servers: Readonly<Record<string, ExpandedServer>>
+  readonly downstreams: Readonly<Record<string, ExpandedDownstream>>
+  readonly data: string
+  readonly key?: string | { readonly passphrase: string }
+  readonly vault?: ExpandedVault
+  readonly listen: Readonly<Record<Face, ExpandedListen>>
+  readonly record: { readonly reads: 'handed' | 'synced'; readonly retention?: number }
+  readonly session: {
+    readonly lifetime: number
+    readonly key_rotation: number
+    readonly algorithm: 'EdDSA' | 'ES256'
+  }
+  readonly network: { readonly allow: readonly string[]; readonly deny: readonly string[] }
+  readonly limits: { readonly connect: number; readonly headers: number; readonly idle: number }
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
+}
+
+export type Face = 'egress' | 'admin' | 'telemetry'
+export const faces: readonly Face[] = ['egress', 'admin', 'telemetry']
+
+export interface ExpandedListen {
+  readonly address: string
+  readonly insecure: boolean
+}
+
+export interface ExpandedClient {
+  readonly id: string
+  readonly secret?: string
+  readonly key?: string
+}
+
+export interface ExpandedLogin {
+  readonly issuer: string
+  readonly insecure: boolean
+  readonly client?: ExpandedClient
+  readonly groups: string
+  readonly tenant?: { readonly claim: string; readonly value: string }
+  readonly audiences?: readonly string[]
+  readonly algorithms: readonly string[]
+  readonly types: readonly string[]
+  readonly skew: number
+}
+
+export interface ExpandedWorkload {
+  readonly issuer: string
+  readonly insecure: boolean
+  readonly audience: string
+  readonly subjects: readonly string[]
+}
+
+export interface ExpandedUse {
+  readonly op: string
+  readonly bind?: Readonly<Record<string, string>>
+  readonly free?: readonly string[]
+  readonly rest?: 'refuse'
+  readonly times?: number
+}
+
+export interface ExpandedTool {
+  readonly class: RiskClass
+  readonly uses: readonly (string | ExpandedUse)[]
+  readonly allow?: readonly string[]
+  readonly confirm?: string
+  readonly approve?: { readonly by: string; readonly people: number }
+  readonly summary?: string
+  readonly owner?: string
+}
+
+export interface ExpandedServer {
+  readonly url?: string
+  readonly insecure: boolean
+  readonly resource: string
+  readonly audiences: readonly string[]
+  readonly extra_audiences: readonly string[]
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+  readonly tools: Readonly<Record<string, ExpandedTool>>
+  readonly direct: readonly string[]
+  readonly accept?: 'subject-token'
+  readonly environment: string
+  readonly vault_group: string
+  readonly client?: ExpandedClient
+}
+
+export interface ExpandedOperation {
+  readonly op: string
+  readonly class: RiskClass
+}
+
+export interface ExpandedTarget {
+  readonly issuer?: string
+  readonly insecure: boolean
+  readonly client?: ExpandedClient
+  readonly audience?: string
+  readonly resource?: string
+  readonly extra_audiences: readonly string[]
+  readonly scope: readonly string[]
+}
+
+export interface ExpandedStatic {
+  readonly header?: string
+  readonly prefix?: string
+  readonly per: 'all' | 'user'
+  readonly value?: string
+  readonly owner?: string
+}
+
+export interface ExpandedDownstream {
+  readonly url: string
+  readonly insecure: boolean
+  readonly resource: string
+  readonly operations: readonly ExpandedOperation[]
+  readonly exchange?: ExpandedTarget & { readonly refresh: boolean }
+  readonly 'client-credentials'?: ExpandedTarget
+  readonly static?: ExpandedStatic
+}
+
+export interface ExpandedVaultLogin {
+  readonly token?: string
+  readonly approle?: { readonly role: string; readonly secret: string; readonly mount: string }
+}
+
+export interface ExpandedVault {
+  readonly address: string
+  readonly insecure: boolean
+  readonly namespace?: string
+  readonly ca?: string
+  readonly mounts: { readonly kv: string; readonly transit: string }
+  readonly logins: Readonly<Record<'runtime' | 'connecting' | 'keeper', ExpandedVaultLogin>>
+}

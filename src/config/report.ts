@@ -1,0 +1,54 @@
+import type { ConfigProblem } from '../model/index.ts'
+import type { Document, Path } from './document.ts'
+import { ConfigErrors } from './errors.ts'
+
+/** Collects what is wrong, so that one run says all of it. */
+export interface Report {
+  readonly document: Document
+  /** `path` is of the expanded form; the place is where it was written. */
+  fault(path: Path, problem: string, remedy: string): void
+  warn(path: Path, problem: string, remedy: string): void
+  readonly warnings: readonly ConfigProblem[]
+  /** @throws ConfigErrors where there is any fault */
+  settle(): void
+}
+
+/** The name that the one server of a short form gets. */
+export const onlyServer = 'main'
+
+export function createReport(document: Document): Report {
+  const faults: ConfigProblem[] = []
+  const warnings: ConfigProblem[] = []
+  const problem = (path: Path, what: string, remedy: string): ConfigProblem => {
+    const written = asWritten(document.value, path)
+    return { file: document.file, ...document.place(written), path: pathText(written), problem: what, remedy }
+  }
+  return {
+    document,
+    warnings,
+    fault: (path, what, remedy) => void faults.push(problem(path, what, remedy)),
+    warn: (path, what, remedy) => void warnings.push(problem(path, what, remedy)),
+    settle: () => {
+      if (faults.length > 0) throw new ConfigErrors(faults)
+    },
+  }
+}
+
+/** `servers.main.allow[0]` of a short form was written as `allow[0]`. */
+function asWritten(value: unknown, path: Path): Path {
+  const [first, second, ...rest] = path
+  const long = typeof value === 'object' && value !== null && 'servers' in value
+  if (long || first !== 'servers' || second !== onlyServer) return path
+  return rest.length === 0 || rest[0] === 'url' ? ['server'] : rest
+}
+
+/** `downstreams.orders.operations[2].op`. */
+export function pathText(path: Path): string {
+  let text = ''
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`
+    else if (/^[\w-]{1,63}$/.test(step)) text += text === '' ? step : `.${step}`
+    else text += '["…"]'
+  }
+  return text
+}

@@ -1,0 +1,91 @@
+import type { Matcher, Server, Tool, Use } from '../model/index.ts'
+import { partsOf } from './check-servers.ts'
+import type { Path } from './document.ts'
+import type { Expanded, ExpandedServer, ExpandedTool, ExpandedUse } from './expanded.ts'
+import type { SecretReader } from './references.ts'
+import type { Report } from './report.ts'
+import { parseRule } from './texts.ts'
+
+interface Context {
+  readonly config: Expanded
+  readonly report: Report
+  readonly read: SecretReader
+}
+
+/** A server with its rules parsed and its secret read. */
+export async function resolveServer(
+  name: string,
+  written: ExpandedServer,
+  context: Context,
+): Promise<Server> {
+  const path: Path = ['servers', name]
+  const rules = (key: 'allow' | 'deny') => resolveRules(written[key], [...path, key], context)
+  const { client } = written
+  const secret = client?.secret
+  return {
+    name,
+    ...(written.url === undefined ? {} : { url: written.url }),
+    resource: written.resource,
+    audiences: written.audiences,
+    extraAudiences: written.extra_audiences,
+    acceptSubjectToken: written.accept === 'subject-token',
+    group: written.vault_group,
+    allow: rules('allow'),
+    deny: rules('deny'),
+    direct: written.direct.map(partsOf),
+    tools: Object.entries(written.tools).map(([tool, one]) =>
+      resolveTool(tool, one, [...path, 'tools', tool], context),
+    ),
+    ...(client === undefined || secret === undefined
+      ? {}
+      : {
+          client: {
+            id: client.id,
+            secret: await context.read.text(secret, [...path, 'client', 'secret'], 'client secret'),
+          },
+        }),
+    environment: written.environment,
+  }
+}
+
+function resolveTool(name: string, written: ExpandedTool, path: Path, context: Context): Tool {
+  const { uses, allow, ...rest } = written
+  return {
+    name,
+    ...rest,
+    uses: uses.map(resolveUse),
+    ...(allow === undefined ? {} : { allow: resolveRules(allow, [...path, 'allow'], context) }),
+  }
+}
+
+function resolveUse(use: string | ExpandedUse): Use {
+  if (typeof use === 'string') return partsOf(use)
+  const { op, ...rest } = use
+  return { ...partsOf(op), ...rest }
+}
+
+function resolveRules(texts: readonly string[], path: Path, context: Context): readonly Matcher[] {
+  return texts.flatMap((text, index) => {
+    const rule = parseRule(text)
+    return typeof rule === 'string' ? [] : [withIssuer(rule, [...path, index], context)]
+  })
+}
+
+/** A subject is one of an issuer: users are of the login's, workloads of the one that is configured or named. */
+function withIssuer(rule: Matcher, path: Path, { config, report }: Context): Matcher {
+  if (rule.kind === 'user') return { ...rule, issuer: config.login?.issuer ?? '' }
+  if (rule.kind !== 'workload') return rule
+  const issuers = [...new Set(config.workloads.map(({ issuer }) => issuer))]
+  if (rule.issuer !== undefined) {
+    if (!issuers.includes(rule.issuer))
+      report.fault(path, 'the issuer in this rule is none under workloads', 'name one of them, exactly')
+    return rule
+  }
+  const [issuer, second] = issuers
+  if (issuer === undefined)
+    report.fault(path, 'no workload can sign in', 'say under workloads who issues their tokens')
+  else if (second !== undefined) {
+    report.fault(path, 'several issuers could issue this subject', 'write "workload:https://issuer subject"')
+  }
+  return { ...rule, issuer: issuer ?? '' }
+}
