@@ -17,6 +17,7 @@ import type { Issued } from './flavours/flavour.ts'
 import { fromConfiguration, type StaticForAll } from './flavours/static.ts'
 import type { Flight, Flights } from './flights.ts'
 import { type KeptGrantDeps, obtainKept } from './kept-grant.ts'
+import { narrowed } from './narrow.ts'
 import { ownerOf, workOf } from './owner.ts'
 import { connectedPlace, connectionId, exchangePlace } from './place.ts'
 import type { Refusals } from './refusals.ts'
@@ -78,7 +79,10 @@ async function make(
       return source.refresh ? obtainKept(wanted, deps) : exchangeOnce(wanted, deps)
     }
     case 'client-credentials': {
-      const issued = await deps.requestToken(clientCredentials, { source, downstream }, source)
+      const answer = await deps.requestToken(clientCredentials, { source, downstream }, source)
+      flight.still()
+      const ask = { source, downstream, principal: undefined }
+      const issued = 'subject' in answer ? await narrowed(ask, answer, deps.requestToken) : answer
       flight.still()
       return { issued, how: 'client-credentials' }
     }

@@ -41,7 +41,7 @@ function isLocal(url: URL): boolean {
 
 // Marked as deprecated in the library only so that it stands out.
 // eslint-disable-next-line @typescript-eslint/no-deprecated
-const allowClearHttp = openid.allowInsecureRequests
+const allowClearHttp: (config: openid.Configuration) => void = openid.allowInsecureRequests
 
 /** Metadata may send us to any https endpoint, but from a local issuer to clear HTTP on this machine at most. */
 function checkEndpoints(metadata: openid.ServerMetadata): void {

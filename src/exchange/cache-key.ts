@@ -1,6 +1,6 @@
 import { actorKey, joinKey, principalKey } from '../model/index.ts'
 import type { Need } from './exchange.ts'
-import type { ClientCredentialsSource, ExchangeSource } from './flavours/flavour.ts'
+import type { TokenSource } from './flavours/flavour.ts'
 import { targetOf } from './flavours/target.ts'
 import type { Ownership } from './owner.ts'
 
@@ -11,7 +11,7 @@ export function ownershipOf(need: Need): Ownership {
   return source.kind === 'static' && source.per === 'user' ? 'principal' : 'system'
 }
 
-function askedKey(need: Need, source: ExchangeSource | ClientCredentialsSource): string {
+function askedKey(need: Need, source: TokenSource): string {
   const { audience, resource } = targetOf(source, need.downstream)
   return joinKey(source.issuer, source.client.id, audience ?? '', resource ?? '', ...source.scope)
 }

@@ -1,18 +1,18 @@
-import { type EpochSeconds, epoch, type Principal, SallyportError } from '../model/index.ts'
+import { type EpochSeconds, epoch, SallyportError } from '../model/index.ts'
 import { type Claims, scopeList } from './claims.ts'
-import type { Issued, TokenAnswer } from './flavours/flavour.ts'
+import type { Broad, Issued, TokenAnswer } from './flavours/flavour.ts'
 
 /** What was asked for, as far as the answer has to agree with it. */
 export interface Expected {
   readonly issuer: string
   /** At least one of these must be in the `aud` of a JWT. */
   readonly audiences: readonly string[]
-  /** Further audiences that a JWT may name besides; any other refuses the token. */
+  /** Further audiences that a JWT may name besides. */
   readonly extraAudiences: readonly string[]
   /** Scopes that may be granted; undefined where nothing was asked, so the registration's default is granted. */
   readonly scopes: readonly string[] | undefined
-  /** Whom the token must be for; undefined where it is the system's own. */
-  readonly principal?: Principal
+  /** The `sub` that the token must have; undefined where it is the system's own. */
+  readonly sub?: string
   /** What the token exchanged said about delegation: it must not get lost. */
   readonly delegation?: Pick<Claims, 'actors' | 'mayAct'>
 }
@@ -29,12 +29,12 @@ function checkScopes(granted: readonly string[], expected: Expected): void {
   if (scopes !== undefined && !granted.every((scope) => scopes.includes(scope))) refuse('scope')
 }
 
-function checkAudience(claims: Claims, expected: Expected): void {
-  const { audiences, extraAudiences } = expected
+function checkAudience(claims: Claims, { audiences }: Expected): void {
   if (!audiences.some((audience) => claims.audiences.includes(audience))) refuse('aud')
-  const allowed = (audience: string): boolean =>
-    audiences.includes(audience) || extraAudiences.includes(audience)
-  if (!claims.audiences.every(allowed)) refuse('aud')
+}
+
+function isBroad({ audiences: named }: Claims, { audiences, extraAudiences }: Expected): boolean {
+  return !named.every((audience) => audiences.includes(audience) || extraAudiences.includes(audience))
 }
 
 /** Do the actors of the subject token still stand, in order, at the end of the new chain? */
@@ -72,8 +72,8 @@ function checkClaims(claims: Claims, expected: Expected, now: EpochSeconds): voi
   checkAudience(claims, expected)
   if (claims.scopes !== undefined) checkScopes(claims.scopes, expected)
   if (claims.expiresAt !== undefined && claims.expiresAt <= now) refuse('exp')
-  if (expected.principal === undefined) return
-  if (claims.subject !== expected.principal.subject) refuse('sub')
+  if (expected.sub === undefined) return
+  if (claims.subject !== expected.sub) refuse('sub')
   if (claims.issuer !== undefined && claims.issuer !== expected.issuer) refuse('iss')
 }
 
@@ -84,16 +84,16 @@ function expiryOf(answer: TokenAnswer, now: EpochSeconds): EpochSeconds {
   return epoch(Math.min(said ?? Number.POSITIVE_INFINITY, claimed ?? Number.POSITIVE_INFINITY))
 }
 
-/**
- * Judge an answer before anything of it is used, cached or kept (attack A08, token substitution). Audiences are
- * read from the JWT itself, never from introspection, which at Keycloak names others. An opaque token can be
- * judged by the answer around it only. @throws exchange_response_refused, token_delegation_refused
- */
-export function checkAnswer(answer: TokenAnswer, expected: Expected, now: EpochSeconds): Issued {
+/** Every check but that of further audiences. */
+function check(
+  answer: TokenAnswer,
+  expected: Expected,
+  now: EpochSeconds,
+): Issued & { expiresAt: EpochSeconds } {
   const { claims, scope, refreshToken } = answer
   if (answer.tokenType.toLowerCase() !== 'bearer') refuse('token_type')
   if (answer.expiresIn !== undefined && !(answer.expiresIn > 0)) refuse('expires_in')
-  const granted = scope === undefined ? (expected.scopes ?? []) : scopeList(scope)
+  const granted = scope === undefined ? (claims?.scopes ?? expected.scopes ?? []) : scopeList(scope)
   checkScopes(granted, expected)
   if (claims !== undefined) checkClaims(claims, expected, now)
   checkDelegation(claims, expected.delegation)
@@ -102,6 +102,33 @@ export function checkAnswer(answer: TokenAnswer, expected: Expected, now: EpochS
     obtainedAt: now,
     expiresAt: expiryOf(answer, now),
     scopes: granted,
+    ...(refreshToken === undefined ? {} : { refreshToken }),
+  }
+}
+
+/**
+ * Judge an answer before anything of it is used, cached or kept (attack A08, token substitution). Audiences are
+ * read from the JWT itself, never from introspection, which at Keycloak names others. An opaque token can be
+ * judged by the answer around it only. @throws exchange_response_refused, token_delegation_refused
+ */
+export function checkAnswer(answer: TokenAnswer, expected: Expected, now: EpochSeconds): Issued {
+  const issued = check(answer, expected, now)
+  if (answer.claims !== undefined && isBroad(answer.claims, expected)) refuse('aud')
+  return issued
+}
+
+/**
+ * The same for grants that cannot ask for an audience: a token that names further ones comes back as `Broad`.
+ * @throws exchange_response_refused
+ */
+export function checkBroadAnswer(answer: TokenAnswer, expected: Expected, now: EpochSeconds): Issued | Broad {
+  const issued = check(answer, expected, now)
+  const { claims } = answer
+  if (claims === undefined || !isBroad(claims, expected)) return issued
+  const { secret: token, expiresAt, scopes, refreshToken } = issued
+  return {
+    subject: { token, claims, expiresAt },
+    scopes,
     ...(refreshToken === undefined ? {} : { refreshToken }),
   }
 }

@@ -3,10 +3,14 @@ import { joinKey, type Millis, SallyportError } from '../model/index.ts'
 import type { AuthorizationServers, Registration } from './authorization-server.ts'
 import { classify } from './classify.ts'
 import type { ExchangeDeps } from './deps.ts'
-import type { Flavour, Issued, TokenAnswer } from './flavours/flavour.ts'
+import type { Flavour, TokenAnswer } from './flavours/flavour.ts'
 
 /** Ask for a token by one flavour. @throws the exchange_* codes, interaction_required, reauth_required */
-export type RequestToken = <Ask>(flavour: Flavour<Ask>, ask: Ask, at: Registration) => Promise<Issued>
+export type RequestToken = <Ask, Outcome>(
+  flavour: Flavour<Ask, Outcome>,
+  ask: Ask,
+  at: Registration,
+) => Promise<Outcome>
 
 /** A provider that asks us to come back later than this is not waited for. */
 const longestPause = 1

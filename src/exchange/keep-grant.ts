@@ -92,14 +92,14 @@ async function takeWinner(keeping: Keeping, issued: Issued, deps: KeepDeps): Pro
   throw new SallyportError('secrets_conflict')
 }
 
-/** What a grant in force gives. @throws secrets_corrupt where it has no token */
+/** What a grant in force gives. @throws secrets_conflict while it has no access token */
 export function madeOf(
   grant: Grant,
   place: GrantPlace,
   { clock }: Pick<KeepDeps, 'clock'>,
 ): Omit<Made, 'how'> {
   const { at, exp, scopes } = grant
-  if (at === undefined) throw new SallyportError('secrets_corrupt')
+  if (at === undefined) throw new SallyportError('secrets_conflict')
   const issued = {
     secret: at,
     obtainedAt: clock.now(),

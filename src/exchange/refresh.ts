@@ -13,10 +13,11 @@ import {
 } from '../model/index.ts'
 import { callTimeout, type Registration } from './authorization-server.ts'
 import type { ExchangeDeps } from './deps.ts'
-import type { Issued } from './flavours/flavour.ts'
+import type { Broad, Issued } from './flavours/flavour.ts'
 import { type RefreshAsk, refreshToken } from './flavours/refresh-token.ts'
 import { type Flight, isBarred } from './flights.ts'
 import type { RequestToken } from './grant-request.ts'
+import { narrowed } from './narrow.ts'
 import { reaches } from './owner.ts'
 import { placeKey } from './place.ts'
 
@@ -61,8 +62,8 @@ interface Running extends RefreshDeps {
   readonly unsaved: Map<string, Unsaved>
 }
 
-/** Seconds a claim lasts: longer than a token call and its one repetition (mcp-oauth §4.8). */
-const claimLife = 2 * callTimeout + 4
+/** Seconds a claim lasts: longer than a refresh and a narrowing exchange, each with its one repetition (mcp-oauth §4.8). */
+const claimLife = 4 * callTimeout + 8
 /** How far the wall clocks of two replicas may differ, in seconds. */
 const skew = 30
 const writeAttempts = 4
@@ -108,7 +109,8 @@ async function claim(task: RefreshTask, before: LiveGrant, running: Running): Pr
   const { secrets, clock, owner } = running
   const watched = new Map<string, number>()
   for (let stored = before; ; stored = await readLive(task, running)) {
-    if (stored.grant.gen > before.grant.gen) return { ...stored, ours: false }
+    const { gen, at } = stored.grant
+    if (gen > before.grant.gen && at !== undefined) return { ...stored, ours: false }
     if (claimedByOther(stored.grant.claim, watched, running)) {
       await wait(jitter(running))
       continue
@@ -129,7 +131,7 @@ async function release(task: RefreshTask, claimed: LiveGrant, grant: Grant, runn
   })
 }
 
-async function callOnce(task: RefreshTask, claimed: LiveGrant, running: Running): Promise<Issued> {
+async function callOnce(task: RefreshTask, claimed: LiveGrant, running: Running): Promise<Issued | Broad> {
   const { rt, scopes } = claimed.grant
   if (rt === undefined) throw new SallyportError('reauth_required')
   try {
@@ -154,29 +156,29 @@ async function afterRefusal(
 }
 
 /** Somebody wrote between our claim and our result: a tombstone wins, else the higher generation does. */
-async function afterConflict(task: RefreshTask, grant: Grant, running: Running): Promise<Grant | number> {
+async function afterConflict(task: RefreshTask, grant: Grant, running: Running): Promise<LiveGrant> {
   const winner = await running.secrets.read(task.place)
-  if (winner?.grant === undefined) {
-    if (grant.rt !== undefined) running.giveBack(task.at, grant.rt)
-    throw new SallyportError('secrets_destroyed')
-  }
-  return winner.grant.gen >= grant.gen ? winner.grant : winner.version
+  if (winner?.grant !== undefined) return winner
+  if (grant.rt !== undefined) running.giveBack(task.at, grant.rt)
+  throw new SallyportError('secrets_destroyed')
 }
 
-/** Write the new generation. What cannot be written now stays in memory, is not used, and is tried again first. */
-async function persist({ task, grant, version }: Unsaved, running: Running): Promise<Grant> {
+/**
+ * Write the new generation; answers what is in force then, which is somebody else's where he was ahead. What cannot
+ * be written now stays in memory, is not used, and is tried again first.
+ */
+async function persist({ task, grant, version }: Unsaved, running: Running): Promise<LiveGrant> {
   let expected = version
   for (let attempt = 1; ; attempt++) {
     try {
-      await running.secrets.update(task.place, grant, expected)
-      return grant
+      return { version: await running.secrets.update(task.place, grant, expected), grant }
     } catch (error) {
       if (isCode(error, 'secrets_conflict', 'secrets_destroyed')) {
         const winner = await afterConflict(task, grant, running)
-        if (typeof winner !== 'number') return winner
-        expected = winner
+        if (winner.grant.gen >= grant.gen) return winner
+        expected = winner.version
       } else if (attempt === writeAttempts) {
-        running.unsaved.set(placeKey(task.place), { task, grant, version: expected })
+        running.unsaved.set(placeKey(task.place), { task, grant: withoutClaim(grant), version: expected })
         running.log.error('a refreshed grant could not be written and waits in memory', {}, error)
         throw error
       } else {
@@ -192,21 +194,43 @@ function checkStill(task: RefreshTask, fresh: Secret | undefined, running: Runni
   task.flight.still()
 }
 
-async function refreshClaimed(task: RefreshTask, claimed: LiveGrant, running: Running): Promise<Grant> {
-  const issued = await callOnce(task, claimed, running)
-  checkStill(task, issued.refreshToken, running)
-  const { exp: _exp, ...before } = withoutClaim(claimed.grant)
-  const grant: Grant = {
-    ...before,
-    gen: before.gen + 1,
-    at: issued.secret,
-    rev: task.flight.rev,
-    ...(issued.refreshToken === undefined ? {} : { rt: issued.refreshToken }),
-    ...(issued.expiresAt === undefined ? {} : { exp: issued.expiresAt }),
+/** The grant with a fresh refresh token, and no access token yet. */
+function rotated(task: RefreshTask, before: Grant, answer: Issued | Broad): Grant {
+  const { at: _at, exp: _exp, ...rest } = before
+  const { refreshToken: rt } = answer
+  return { ...rest, gen: before.gen + 1, rev: task.flight.rev, ...(rt === undefined ? {} : { rt }) }
+}
+
+function withToken(grant: Grant, { secret, expiresAt }: Issued): Grant {
+  return { ...withoutClaim(grant), at: secret, ...(expiresAt === undefined ? {} : { exp: expiresAt }) }
+}
+
+/** A broad token is narrowed only after the new refresh token is safe, and still under our claim. */
+async function narrowAndPersist(
+  task: RefreshTask,
+  answer: Broad,
+  kept: LiveGrant,
+  running: Running,
+): Promise<LiveGrant> {
+  try {
+    const issued = await narrowed(task.ask, answer, running.requestToken)
+    return await persist({ task, grant: withToken(kept.grant, issued), version: kept.version }, running)
+  } catch (error) {
+    await release(task, kept, kept.grant, running)
+    throw error
   }
-  const kept = await persist({ task, grant, version: claimed.version }, running)
-  checkStill(task, issued.refreshToken, running)
-  return kept
+}
+
+async function refreshClaimed(task: RefreshTask, claimed: LiveGrant, running: Running): Promise<Grant> {
+  const answer = await callOnce(task, claimed, running)
+  checkStill(task, answer.refreshToken, running)
+  const next = rotated(task, claimed.grant, answer)
+  const isBroad = 'subject' in answer
+  const grant = isBroad ? next : withToken(next, answer)
+  let kept = await persist({ task, grant, version: claimed.version }, running)
+  if (isBroad && kept.grant === grant) kept = await narrowAndPersist(task, answer, kept, running)
+  checkStill(task, answer.refreshToken, running)
+  return kept.grant
 }
 
 function bar(scope: Scope, { unsaved, giveBack }: Running): number {
@@ -244,7 +268,7 @@ export function createRefresher(deps: RefreshDeps): Refresher {
       const waiting = running.unsaved.get(key)
       if (waiting === undefined) return undefined
       running.unsaved.delete(key)
-      return persist({ ...waiting, task }, running)
+      return (await persist({ ...waiting, task }, running)).grant
     },
     bar: (scope) => bar(scope, running),
   }

@@ -1,7 +1,8 @@
 import type { Downstream } from '../../model/index.ts'
-import { checkAnswer } from '../check-answer.ts'
-import type { ClientCredentialsSource, Flavour } from './flavour.ts'
-import { targetNames, targetOf, targetParameters } from './target.ts'
+import { checkBroadAnswer } from '../check-answer.ts'
+import type { Broad, ClientCredentialsSource, Flavour, Issued } from './flavour.ts'
+import { targetOf, targetParameters } from './target.ts'
+import { expectedOf, identityScopes } from './token-exchange.ts'
 
 export interface ClientCredentialsAsk {
   readonly source: ClientCredentialsSource
@@ -12,7 +13,7 @@ export interface ClientCredentialsAsk {
  * Client credentials (RFC 6749 §4.4): system-scoped access. The token is the system's own, whoever the call is
  * for; no principal is part of it, and it is never taken for one of a person.
  */
-export const clientCredentials: Flavour<ClientCredentialsAsk> = {
+export const clientCredentials: Flavour<ClientCredentialsAsk, Issued | Broad> = {
   grant: 'client-credentials',
   prepare({ source, downstream }) {
     return {
@@ -20,13 +21,9 @@ export const clientCredentials: Flavour<ClientCredentialsAsk> = {
       parameters: targetParameters(targetOf(source, downstream), source.scope),
     }
   },
-  interpret({ source, downstream }, answer, now) {
-    const expected = {
-      issuer: source.issuer,
-      audiences: targetNames(targetOf(source, downstream)),
-      extraAudiences: source.extraAudiences ?? [],
-      scopes: source.scope.length === 0 ? undefined : source.scope,
-    }
-    return checkAnswer(answer, expected, now)
+  interpret(ask, answer, now) {
+    const { scope } = ask.source
+    const scopes = scope.length === 0 ? undefined : [...scope, ...identityScopes]
+    return checkBroadAnswer(answer, { ...expectedOf(ask), scopes }, now)
   },
 }

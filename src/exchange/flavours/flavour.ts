@@ -1,8 +1,10 @@
 import type { Claims } from '../claims.ts'
 import type { CredentialSource, EpochSeconds, Secret } from '../../model/index.ts'
+import type { Subject } from '../subject-source.ts'
 
 export type ExchangeSource = Extract<CredentialSource, { kind: 'exchange' }>
 export type ClientCredentialsSource = Extract<CredentialSource, { kind: 'client-credentials' }>
+export type TokenSource = ExchangeSource | ClientCredentialsSource
 
 /** A token request without its client authentication, which the transport adds. */
 export interface TokenRequest {
@@ -34,6 +36,16 @@ export interface Issued {
   readonly refreshToken?: Secret
 }
 
+/**
+ * A token that passed every check but one: it names further audiences. It is never injected; it can only be the
+ * subject of an exchange for a narrower one.
+ */
+export interface Broad {
+  readonly subject: Subject
+  readonly scopes: readonly string[]
+  readonly refreshToken?: Secret
+}
+
 /** Which grant a request is: the same OAuth error means different things in each (mcp-oauth §4.7). */
 export type GrantName = 'token-exchange' | 'client-credentials' | 'refresh-token'
 
@@ -41,10 +53,10 @@ export type GrantName = 'token-exchange' | 'client-credentials' | 'refresh-token
  * One way to ask an authorization server for a token. Both halves are pure: cache key, single flight, transport,
  * error classes, host pin, expiry margin and record lie outside, so that no flavour can forget them.
  */
-export interface Flavour<Ask> {
+export interface Flavour<Ask, Outcome = Issued> {
   readonly grant: GrantName
   /** @throws exchange_unsupported_principal, token_delegation_refused */
   prepare(ask: Ask): TokenRequest
   /** Judge the answer before anything is used or kept. @throws exchange_response_refused, token_delegation_refused */
-  interpret(ask: Ask, answer: TokenAnswer, now: EpochSeconds): Issued
+  interpret(ask: Ask, answer: TokenAnswer, now: EpochSeconds): Outcome
 }

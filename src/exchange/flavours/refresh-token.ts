@@ -1,6 +1,6 @@
 import type { Downstream, Principal, Secret } from '../../model/index.ts'
-import { checkAnswer } from '../check-answer.ts'
-import type { ExchangeSource, Flavour } from './flavour.ts'
+import { checkBroadAnswer } from '../check-answer.ts'
+import type { Broad, ExchangeSource, Flavour, Issued } from './flavour.ts'
 import { expectedOf } from './token-exchange.ts'
 
 /** The refresh of an exchanged token that is kept as a stored connection. */
@@ -13,13 +13,17 @@ export interface RefreshAsk {
   readonly scopes: readonly string[]
 }
 
-/** Refreshing an access token (RFC 6749 §6), judged like the exchange that it follows. */
-export const refreshToken: Flavour<RefreshAsk> = {
+/**
+ * Refreshing an access token (RFC 6749 §6), judged like the exchange that it follows. Keycloak forgets the audience
+ * of the exchange here, so a broad token is expected.
+ */
+export const refreshToken: Flavour<RefreshAsk, Issued | Broad> = {
   grant: 'refresh-token',
   prepare({ refreshToken: token }) {
     return { grantType: 'refresh_token', parameters: [['refresh_token', token]] }
   },
   interpret(ask, answer, now) {
-    return checkAnswer(answer, expectedOf(ask), now)
+    const { scopes, principal } = ask
+    return checkBroadAnswer(answer, { ...expectedOf(ask), scopes, sub: principal.subject }, now)
   },
 }

@@ -1,5 +1,5 @@
 import type { Downstream } from '../../model/index.ts'
-import type { ClientCredentialsSource, ExchangeSource } from './flavour.ts'
+import type { TokenSource } from './flavour.ts'
 
 /** What a token is asked for: `audience` (RFC 8693 §2.1) and `resource` (RFC 8707). Never nothing. */
 export interface Target {
@@ -11,7 +11,7 @@ export interface Target {
  * The target of a credential source. Where none is configured it is the downstream's resource: a token that
  * names no target would open everything that its client may reach.
  */
-export function targetOf(source: ExchangeSource | ClientCredentialsSource, downstream: Downstream): Target {
+export function targetOf(source: TokenSource, downstream: Downstream): Target {
   const { audience, resource } = source
   if (audience === undefined && resource === undefined) return { resource: downstream.resource }
   return {
