@@ -54,7 +54,7 @@ export async function writeCapability(
     }
     await rename(draft, path)
   } catch (error) {
-    await rm(draft, { force: true })
+    await rm(draft, { force: true }).catch(() => undefined)
     throw new SallyportError(
       'state_unavailable',
       { remedy: `the capability file ${path} cannot be written` },
