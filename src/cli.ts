@@ -73,7 +73,7 @@ export function withCommon(command: Command): Command {
 }
 
 async function endpointOf(options: CommonOptions): Promise<AdminEndpoint> {
-  return findInstance(options.data ?? (await dataFolder(options.config)))
+  return findInstance(options.data ?? (await dataFolder(options.config, process.env)))
 }
 
 async function secretFromInput(what: string): Promise<string> {

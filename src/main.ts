@@ -1,9 +1,10 @@
 /** The process: read the configuration, wire, listen, say where, drain on a signal. */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from './config/index.ts'
 import { type ExitCode, exit } from './console/index.ts'
 import { openFaces } from './faces.ts'
+import { SallyportError } from './model/index.ts'
 import { describeError, type Log } from './telemetry/index.ts'
 import { type Instance, openInstance, openLog } from './wire.ts'
 
@@ -22,6 +23,8 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const config = await loadConfig(options.configPath, { form: options.form, env: process.env })
   const log = openLog(config.log.level, options.logStream)
   failLoudly(log)
+  for (const warning of config.warnings) log.warn('configuration', { ...warning })
+  if (config.throwawayKey) startClean(config.data)
   mkdirSync(join(config.data, 'run'), { recursive: true, mode: 0o750 })
   const instance = await openInstance(config, { log, restored: options.restored })
   try {
@@ -36,6 +39,27 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   } finally {
     await instance.close()
   }
+}
+
+const devMarker = '.sallyport-dev'
+
+/**
+ * What a former dev run left was wrapped by a key that is gone: it is removed. Only a folder that dev made itself is
+ * ever cleaned.
+ *
+ * @throws config_invalid for a folder that holds anything else
+ */
+function startClean(data: string): void {
+  mkdirSync(data, { recursive: true, mode: 0o700 })
+  const names = readdirSync(data)
+  if (names.length > 0 && !names.includes(devMarker)) {
+    throw new SallyportError('config_invalid', {
+      field: 'data',
+      remedy: 'dev cleans its data folder at each start and this one is not of its making: name an empty folder',
+    })
+  }
+  for (const name of names) if (name !== devMarker) rmSync(join(data, name), { recursive: true })
+  writeFileSync(join(data, devMarker), 'sallyport dev removes everything in this folder at each start\n')
 }
 
 function announce(

@@ -111,7 +111,7 @@ export async function openInstance(config: Config, { log, restored }: WireOption
 
   // Identity asks revocations to cut a session, and revocations tell identity what was cut.
   const cutSession = (session: Session, by: string): Promise<void> => revokeSession(revocations, session, by)
-  const dev = config.form === 'dev' ? openDevIssuer(config.url, { clock, random }) : undefined
+  const dev = config.login.builtIn ? openDevIssuer(config.url, { clock, random }) : undefined
   const { identity, admin } = await openCallers(config, dev, {
     ...common,
     replica,
@@ -272,8 +272,7 @@ async function openCallers(config: Config, dev: DevIssuer | undefined, common: C
     capabilities.set(name, await writeCapability(join(run, `${name}.cap`), 'server', { random }))
   }
   const admin = await writeCapability(join(run, 'admin.cap'), 'admin', { random })
-  const login: LoginIssuer =
-    dev !== undefined && config.login.issuer === dev.login.issuer ? dev.login : config.login
+  const login: LoginIssuer = dev?.login ?? config.login
   const { replica, policy, exchange, state, keyring } = common
   const identity = openIdentity(
     {
@@ -346,7 +345,7 @@ async function startLog(
   await revocations.start(restored || lost)
   const { version } = policy
   if ((await state.meta.get('policy')) === version) return
-  await revocations.say({ kind: 'policy', tenant: config.tenant, version, digest: version }, 'configuration')
+  await revocations.say({ kind: 'policy', tenant: config.tenant, version, digest: config.digest }, 'configuration')
   await state.meta.set('policy', version)
 }
 

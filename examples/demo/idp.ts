@@ -118,7 +118,7 @@ function serve(server: Server, provider: Provider, options: DemoIdpOptions): voi
 interface Exchanger {
   readonly issuer: string
   readonly jwk: JWK
-  readonly privateKey: CryptoKey
+  readonly privateKey: Awaited<ReturnType<typeof generateKeyPair>>['privateKey']
   readonly downstreamTokens: string[]
 }
 

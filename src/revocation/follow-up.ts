@@ -28,7 +28,7 @@ export async function followUp(
   if (entry.body.kind !== 'cut') return
   const { scope, cause } = entry.body
   const connections = await deps.connections.reached(scope, entry.seq)
-  await deps.ledger.revise(entry.id, (latest) => {
+  const list = (latest: ReceiptContent | undefined): ReceiptContent => {
     const content = latest ?? initial()
     const listed = connections.map(
       ({ id, place }): ReceiptConnection => ({
@@ -39,7 +39,8 @@ export async function followUp(
       }),
     )
     return { ...content, connections: withItems(listed, content.connections) }
-  })
+  }
+  if (connections.length > 0) await deps.ledger.revise(entry.id, list)
   let failure: unknown
   const done: ReceiptConnection[] = []
   for (const connection of connections) {

@@ -1,0 +1,114 @@
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { loadConfig } from '../../src/config/index.ts'
+import { callAdmin } from '../../src/console/index.ts'
+import { type Faces, openFaces } from '../../src/faces.ts'
+import { type Instance, openInstance } from '../../src/wire.ts'
+import { temporaryFolder } from './folder.ts'
+import { quietLog } from './quiet.ts'
+
+/** A loopback port that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+export interface Ports {
+  readonly egress: number
+  readonly admin: number
+  readonly telemetry: number
+}
+
+export async function freePorts(): Promise<Ports> {
+  return { egress: await freePort(), admin: await freePort(), telemetry: await freePort() }
+}
+
+/** The parts of a configuration that every test needs; the rest is the test's. */
+export function configuration(ports: Ports, rest: string): string {
+  return `url: http://127.0.0.1:${ports.egress}
+listen: { egress: "127.0.0.1:${ports.egress}", admin: "127.0.0.1:${ports.admin}", telemetry: "127.0.0.1:${ports.telemetry}" }
+data: ./data
+${rest}`
+}
+
+export interface Running {
+  readonly instance: Instance
+  readonly faces: Faces
+  readonly folder: string
+  readonly egress: string
+  readonly telemetry: string
+  capability(server: string): string
+  admin(method: 'GET' | 'POST', path: string, body?: unknown): ReturnType<typeof callAdmin>
+  stop(): Promise<void>
+}
+
+/** Both forms run in the test's own process, on the wiring of the program, with real listeners. */
+export async function startInstance(input: {
+  readonly form: 'single' | 'dev'
+  readonly config: (ports: Ports, folder: string) => string
+  readonly folder?: string
+  readonly files?: Readonly<Record<string, string>>
+}): Promise<Running> {
+  const folder = input.folder ?? temporaryFolder()
+  const ports = await freePorts()
+  for (const [name, text] of Object.entries(input.files ?? {})) writeFileSync(join(folder, name), text, { mode: 0o600 })
+  const path = join(folder, 'sallyport.yaml')
+  writeFileSync(path, configuration(ports, input.config(ports, folder)))
+  const config = await loadConfig(path, { form: input.form, env: {} })
+  mkdirSync(join(config.data, 'run'), { recursive: true })
+  const instance = await openInstance(config, { log: quietLog, restored: false })
+  const faces = await openFaces(instance)
+  let stopped = false
+  const stop = async () => {
+    if (stopped) return
+    stopped = true
+    instance.replica.live.abortAll({ reason: 'lease_lapsed' })
+    await instance.egress.close()
+    await faces.close()
+    await instance.close()
+  }
+  onTestFinished(stop)
+  const run = (name: string) => readFileSync(join(config.data, 'run', name), 'utf8').trim()
+  return {
+    instance,
+    faces,
+    folder,
+    egress: faces.egress.url,
+    telemetry: faces.telemetry.url,
+    capability: (server) => run(`${server}.cap`),
+    admin: (method, path, body) =>
+      callAdmin({ url: faces.admin.url, capability: run('admin.cap') }, { method, path, ...(body === undefined ? {} : { body }) }),
+    stop,
+  }
+}
+
+export const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
+export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
+
+/** Asks the token endpoint for a session token. */
+export async function mint(
+  running: Pick<Running, 'egress' | 'capability'>,
+  server: string,
+  subjectToken: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ readonly status: number; readonly body: Record<string, unknown>; readonly token: string }> {
+  const answer = await fetch(`${running.egress}/oauth2/token`, {
+    method: 'POST',
+    headers: { 'sallyport-capability': running.capability(server) },
+    body: new URLSearchParams({
+      grant_type: tokenExchange,
+      subject_token: subjectToken,
+      subject_token_type: accessTokenType,
+      ...more,
+    }),
+  })
+  const body = (await answer.json()) as Record<string, unknown>
+  return { status: answer.status, body, token: String(body['access_token']) }
+}
