@@ -177,14 +177,17 @@ async function enableAppRole(call, path) {
 
 async function makeRole(call, path, { policy, ttl }) {
   const found = await call('GET', path, undefined, [404])
-  await call('POST', path, {
-    token_policies: [policy],
-    token_ttl: ttl,
-    token_type: 'service',
-    bind_secret_id: true,
-  })
+  const kept = found.status !== 404 && found.data.token_policies?.includes(policy)
+  if (!kept) {
+    await call('POST', path, {
+      token_policies: [policy],
+      token_ttl: ttl,
+      token_type: 'service',
+      bind_secret_id: true,
+    })
+  }
   const { data } = await call('GET', `${path}/role-id`)
-  return { state: found.status === 404 ? 'made' : 'kept', roleId: data.role_id }
+  return { state: kept ? 'kept' : 'made', roleId: data.role_id }
 }
 
 async function makeSecretId(call, path, file) {
