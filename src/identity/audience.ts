@@ -22,7 +22,7 @@ export function checkWorkloadAudience(audience: readonly string[], required: str
 function missing(audience: readonly string[], server: Server): SallyportError {
   const wanted = server.audiences.join(' or ')
   const hint = `It needs ${wanted}: in Keycloak an Audience mapper that includes it, on a client scope of the MCP client.`
-  const has = audience.length === 0 ? 'no aud at all' : `aud ${audience.slice(0, 5).join(', ')}`
+  const has = audience.length === 0 ? 'no aud' : `an aud of ${audience.length}${keycloakNote(audience)}`
   const remedy = `the token has ${has}. ${hint} Or list what the provider gives under servers.${server.name}.audiences`
   return new SallyportError('token_audience_refused', { server: server.name, hint, remedy })
 }
@@ -30,8 +30,14 @@ function missing(audience: readonly string[], server: Server): SallyportError {
 function checkExtra(audience: readonly string[], own: readonly string[], server: Server): void {
   const extra = audience.filter((name) => !own.includes(name) && !server.extraAudiences.includes(name))
   if (extra.length === 0) return
-  const place = `servers.${server.name}.extra_audiences`
-  const hint = `List it under ${place}, or take the mapper away that adds it. Keycloak adds account through roles of a client with full scope allowed.`
-  const remedy = `the token also names ${extra.slice(0, 5).join(', ')}. ${hint}`
+  const hint = `List it under servers.${server.name}.extra_audiences, or take the mapper away that adds it.`
+  const remedy = `the token names ${extra.length} more${keycloakNote(extra)}. ${hint}`
   throw new SallyportError('token_audience_extra', { server: server.name, hint, remedy })
+}
+
+/** A token's own words are not repeated; this one name is known beforehand and met most often. */
+function keycloakNote(audience: readonly string[]): string {
+  return audience.includes('account')
+    ? ', among them account, which Keycloak adds for its default roles while the client has full scope allowed'
+    : ''
 }

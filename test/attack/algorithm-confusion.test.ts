@@ -2,12 +2,12 @@ import { createPublicKey, generateKeyPairSync, type JsonWebKeyInput } from 'node
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { fakeClock } from '../kit/clock.ts'
+import { steppedClock } from '../kit/stepped-clock.ts'
 import { type Idp, startIdp } from '../kit/idp.ts'
 import { aLogin, aServer, codeOf, exchange, type Opened, opened } from '../identity/opened.ts'
 import { byEd25519, byHmac, byRsa, forge } from './signed.ts'
 
-const clock = fakeClock()
+const clock = steppedClock()
 let idp: Idp
 let at: Opened
 let trap: HttpServer

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { fakeClock } from '../kit/clock.ts'
+import { steppedClock } from '../kit/stepped-clock.ts'
 import { type Idp, startIdp } from '../kit/idp.ts'
 import { aLogin, aServer, codeOf, exchange, opened } from '../identity/opened.ts'
 
-const clock = fakeClock()
+const clock = steppedClock()
 let idp: Idp
 
 beforeAll(async () => {

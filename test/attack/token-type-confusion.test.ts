@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { fakeClock } from '../kit/clock.ts'
+import { steppedClock } from '../kit/stepped-clock.ts'
 import { type Idp, startIdp } from '../kit/idp.ts'
 import { openSigningKeys } from '../../src/identity/session/keys.ts'
 import { openSessionTable } from '../../src/identity/session/table.ts'
@@ -8,7 +8,7 @@ import { parseCompact } from '../../src/identity/compact.ts'
 import { epoch, seconds } from '../../src/model/index.ts'
 import { aLogin, aServer, codeOf, exchange, type Opened, opened } from '../identity/opened.ts'
 
-const clock = fakeClock()
+const clock = steppedClock()
 let idp: Idp
 
 beforeAll(async () => {

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { openDevIssuer } from '../../src/identity/index.ts'
 import { seconds } from '../../src/model/index.ts'
-import { fakeClock } from '../kit/clock.ts'
+import { steppedClock } from '../kit/stepped-clock.ts'
 import { aServer, codeOf, opened, url } from './opened.ts'
 
 const open = () => {
-  const clock = fakeClock()
+  const clock = steppedClock()
   const dev = openDevIssuer(url, { clock, random: (size) => randomBytes(size) })
   return { clock, dev, identity: opened({ logins: [dev.login], clock }).identity }
 }

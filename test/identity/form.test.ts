@@ -8,7 +8,7 @@ describe('a form body', () => {
     const text = fc.string({ unit: 'grapheme-ascii', minLength: 1 })
     fc.assert(
       fc.property(fc.uniqueArray(text, { maxLength: 20 }), text, (names, value) => {
-        const body = new URLSearchParams(names.map((name) => [name, value])).toString()
+        const body = new URLSearchParams(names.map((name): [string, string] => [name, value])).toString()
         const form = parseForm(body)
         for (const name of names) expect(form.one(name)).toBe(value)
       }),

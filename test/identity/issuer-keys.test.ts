@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { discoverKeys, wellKnown } from '../../src/identity/metadata-fetch.ts'
-import { fakeClock } from '../kit/clock.ts'
+import { steppedClock } from '../kit/stepped-clock.ts'
 import { type Idp, startIdp } from '../kit/idp.ts'
 import { aLogin, aServer, codeOf, type Opened, opened } from './opened.ts'
 
-let clock: ReturnType<typeof fakeClock>
+let clock: ReturnType<typeof steppedClock>
 let idp: Idp
 let at: Opened
 
 beforeEach(async () => {
-  clock = fakeClock()
+  clock = steppedClock()
   idp = await startIdp({ clock })
   at = opened({ logins: [aLogin(idp)], clock })
 })

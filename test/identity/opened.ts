@@ -17,7 +17,7 @@ import {
   seconds,
   type Work,
 } from '../../src/model/index.ts'
-import { fakeClock } from '../kit/clock.ts'
+import { steppedClock } from '../kit/stepped-clock.ts'
 import type { Idp } from '../kit/idp.ts'
 import { notedAudit, quietLog } from '../kit/quiet.ts'
 
@@ -64,7 +64,7 @@ export function aLogin(idp: Pick<Idp, 'issuer'>, over: Partial<LoginIssuer> = {}
 
 /** What a test may turn, and what it may look at afterwards. */
 export interface Surroundings {
-  readonly clock: ReturnType<typeof fakeClock>
+  readonly clock: ReturnType<typeof steppedClock>
   readonly events: RecordEvent[]
   readonly handed: { session: Session; token: Secret; expiresAt: number }[]
   readonly put: Session[]
@@ -86,7 +86,7 @@ export interface OpenedOptions {
   readonly capabilities?: ReadonlyMap<string, Proof>
   readonly algorithm?: 'EdDSA' | 'ES256'
   readonly lifetime?: number
-  readonly clock?: ReturnType<typeof fakeClock>
+  readonly clock?: ReturnType<typeof steppedClock>
   readonly sidKey?: Uint8Array
 }
 
@@ -100,7 +100,7 @@ export interface Opened {
 export function opened(options: OpenedOptions): Opened {
   const audit = notedAudit()
   const around: Surroundings = {
-    clock: options.clock ?? fakeClock(),
+    clock: options.clock ?? steppedClock(),
     events: audit.events,
     handed: [],
     put: [],

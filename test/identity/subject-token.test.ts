@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SallyportError, seconds } from '../../src/model/index.ts'
-import { fakeClock } from '../kit/clock.ts'
+import { steppedClock } from '../kit/stepped-clock.ts'
 import { type Idp, startIdp } from '../kit/idp.ts'
 import { aLogin, aServer, codeOf, type Opened, opened } from './opened.ts'
 
-const clock = fakeClock()
+const clock = steppedClock()
 let idp: Idp
 let keycloak: Opened
 let strict: Opened
@@ -95,10 +95,10 @@ describe('audience (mcp-oauth RS-3, design §3)', () => {
     expect(missing.hint).toContain('Audience mapper')
     expect(missing.hint).toContain('sallyport')
     expect(missing.hint).not.toContain('account')
-    expect(missing.remedy).toContain('aud account')
+    expect(missing.remedy).toContain('among them account')
     const extra = (await failure(['sallyport', 'account'])).facts
     expect(extra.hint).toContain('servers.crm.extra_audiences')
-    expect(extra.remedy).toContain('also names account')
+    expect(extra.remedy).toContain('1 more, among them account')
   })
 })
 

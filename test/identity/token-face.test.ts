@@ -4,7 +4,7 @@ import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from '
 import type { FastifyInstance } from 'fastify'
 import { writeCapability } from '../../src/identity/index.ts'
 import type { Access } from '../../src/model/index.ts'
-import { fakeClock } from '../kit/clock.ts'
+import { steppedClock } from '../kit/stepped-clock.ts'
 import { temporaryFolder } from '../kit/folder.ts'
 import { type Idp, startIdp } from '../kit/idp.ts'
 import {
@@ -20,7 +20,7 @@ import {
   post,
 } from './opened.ts'
 
-let clock: ReturnType<typeof fakeClock>
+let clock: ReturnType<typeof steppedClock>
 let idp: Idp
 let at: Opened
 let app: FastifyInstance
@@ -30,7 +30,7 @@ beforeAll(async () => {
 })
 afterAll(() => idp.close())
 beforeEach(async () => {
-  clock = fakeClock()
+  clock = steppedClock()
   at = opened({ logins: [aLogin(idp)], clock })
   app = await at.app()
 })

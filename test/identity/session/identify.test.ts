@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { decodeJwt } from 'jose'
 import type { Access } from '../../../src/model/index.ts'
-import { fakeClock } from '../../kit/clock.ts'
+import { steppedClock } from '../../kit/stepped-clock.ts'
 import { type Idp, startIdp } from '../../kit/idp.ts'
 import { aLogin, aServer, codeOf, exchange, type Opened, type OpenedOptions, opened } from '../opened.ts'
 
-let clock: ReturnType<typeof fakeClock>
+let clock: ReturnType<typeof steppedClock>
 let idp: Idp
 
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => idp.close())
 beforeEach(() => {
-  clock = fakeClock()
+  clock = steppedClock()
 })
 
 const open = (over: Partial<OpenedOptions> = {}) => opened({ logins: [aLogin(idp)], clock, ...over })

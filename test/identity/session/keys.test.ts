@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { calculateJwkThumbprint, createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { openSigningKeys } from '../../../src/identity/session/keys.ts'
 import { type EpochSeconds, epoch, seconds } from '../../../src/model/index.ts'
-import { fakeClock } from '../../kit/clock.ts'
+import { steppedClock } from '../../kit/stepped-clock.ts'
 
 const open = (algorithm: 'EdDSA' | 'ES256' = 'EdDSA') => {
-  const clock = fakeClock()
+  const clock = steppedClock()
   const keys = openSigningKeys({ algorithm, rotation: seconds(3600) }, { clock })
   const sign = (life: number): { token: string; exp: EpochSeconds } => {
     const exp = epoch(clock.now() + life)
