@@ -3,77 +3,26 @@
 import { createWriteStream } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { addAuditVerbs } from './cli-audit.ts'
+import { type CommonOptions, dataOf, outputOf, verb, withCommon } from './cli-common.ts'
 import { addPolicyVerbs } from './cli-policy.ts'
-import { dataFolder } from './config/index.ts'
 import {
   type AdminEndpoint,
+  callAdmin,
   connect,
   exit,
-  type ExitCode,
   failed,
   findInstance,
-  type Output,
-  type ScopeWords,
-  sayInLog,
-  show,
-  callAdmin,
   revoke,
   say,
+  sayInLog,
+  type ScopeWords,
+  show,
 } from './console/index.ts'
 import { serve } from './main.ts'
-import { asSallyportError, SallyportError } from './model/index.ts'
-import { describeError } from './telemetry/index.ts'
-
-export interface CommonOptions {
-  readonly config: string
-  readonly data?: string
-  readonly json?: boolean
-}
-
-export function outputOf(options: { readonly json?: boolean }): Output {
-  return {
-    json: options.json === true,
-    line: (text) => void process.stdout.write(`${text}\n`),
-    progress: (text) => void (process.stderr.isTTY && process.stderr.write(`${text}\n`)),
-  }
-}
-
-/** Runs a verb, and turns what it throws into words and an exit code. */
-export function verb<A extends unknown[]>(
-  work: (...given: A) => Promise<ExitCode>,
-): (...given: A) => Promise<void> {
-  return async (...given) => {
-    try {
-      process.exitCode = await work(...given)
-    } catch (error) {
-      complain(error)
-      process.exitCode = exit.failed
-    }
-  }
-}
-
-function complain(error: unknown): void {
-  if (error instanceof Error && 'problems' in error && Array.isArray(error.problems)) {
-    for (const problem of error.problems) process.stderr.write(`${String(problem)}\n`)
-    return
-  }
-  const known = asSallyportError(error)
-  process.stderr.write(`${known.row.sentence} (${known.code})\n`)
-  if (known.facts.field !== undefined) process.stderr.write(`  field: ${known.facts.field}\n`)
-  if (known.facts.remedy !== undefined) process.stderr.write(`  remedy: ${known.facts.remedy}\n`)
-  if (known.code === 'internal') process.stderr.write(`  ${JSON.stringify(describeError(known.cause))}\n`)
-}
-
-/** The options that every verb has. */
-export function withCommon(command: Command): Command {
-  return command
-    .option('-c, --config <file>', 'the configuration', process.env['SALLYPORT_CONFIG'] ?? 'sallyport.yaml')
-    .option('--data <folder>', "the data folder; by default the configuration's")
-    .option('--json', 'answer in JSON')
-}
+import { SallyportError } from './model/index.ts'
 
 async function endpointOf(options: CommonOptions): Promise<AdminEndpoint> {
-  return findInstance(options.data ?? (await dataFolder(options.config, process.env)))
+  return findInstance(await dataOf(options))
 }
 
 async function secretFromInput(what: string): Promise<string> {

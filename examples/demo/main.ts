@@ -118,7 +118,12 @@ async function recorded(): Promise<void> {
     writeFileSync(path, readFileSync(path, 'utf8').replace('"DELETE"', '"GET"'))
     const { code, text } = await world.cli('audit', 'verify', '--records', join(copy, 'records'))
     must(code === 1, `exit code ${code}: ${text}`)
-    return text.trim().split('\n')[0] ?? ''
+    return (
+      text
+        .split('\n')
+        .find((line) => line.startsWith('problem'))
+        ?.replace(/^problem\s+/, '') ?? ''
+    )
   })
 }
 

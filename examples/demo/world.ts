@@ -185,6 +185,7 @@ login:
 servers:
   orders-mcp:
     url: ${resource}
+    resource: ${resource}
     allow: ["group:sales"]
     direct: ["orders"]                    # without a tool call: reads of this downstream, nothing else
 downstreams:

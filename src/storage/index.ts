@@ -7,12 +7,12 @@
  * synced to disk before it returns. A replica may not assume that it is the only writer of a grant: every write is
  * compare-and-swap.
  */
-export { type Keyring, openKeyring, type Signer } from './keyring.ts'
+export { type Keyring, openKeyring, publicKeyFile, type Signer } from './keyring.ts'
 export { openFileSecrets } from './secrets/files.ts'
 export type { Secrets } from './secrets/secrets.ts'
 export { openVaultSecrets } from './secrets/vault.ts'
 export { type InstanceLock, lockInstance } from './state/database.ts'
-export { openSqliteState } from './state/sqlite.ts'
+export { openSqliteState, readAnchors } from './state/sqlite.ts'
 export type {
   Anchors,
   ConnectionIndex,

@@ -44,6 +44,9 @@ interface KeyringFile {
   readonly signing: string
 }
 
+/** The public half of the persistent key, as JWK, in the data folder. */
+export const publicKeyFile = 'signing-key.pub.json'
+
 const scrypt = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
 
 /**
@@ -81,7 +84,10 @@ export function openKeyring(data: string, key: Secret<Uint8Array> | Secret): Key
     }
     writeDurably(path, JSON.stringify(file))
   }
-  return { derive, signer: signerOf(pkcs8) }
+  const signer = signerOf(pkcs8)
+  // For whoever verifies receipts and records without the key of the folder.
+  writeDurably(join(data, publicKeyFile), JSON.stringify(signer.publicJwk), 0o644)
+  return { derive, signer }
 }
 
 function rootKey(key: Secret<Uint8Array> | Secret, salt: Uint8Array): Uint8Array {

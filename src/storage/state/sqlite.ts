@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { type Database, openDatabase } from './database.ts'
 import { createConnectionIndex } from './connections.ts'
 import { createLogStore } from './log-store.ts'
@@ -80,6 +82,20 @@ function createAnchors(db: Database): Anchors {
         .statement('SELECT anchor FROM anchors ORDER BY rowid')
         .all()
         .map((row) => JSON.parse(String(row['anchor'])) as Parameters<Anchors['put']>[0]),
+  }
+}
+
+/** The anchors of a data folder whose instance may be running; nothing is written. */
+export function readAnchors(path: string): Awaited<ReturnType<Anchors['list']>> {
+  if (!existsSync(path)) return []
+  const db = new DatabaseSync(path, { readOnly: true })
+  try {
+    return db
+      .prepare('SELECT anchor FROM anchors ORDER BY rowid')
+      .all()
+      .map((row) => JSON.parse(String(row['anchor'])) as Parameters<Anchors['put']>[0])
+  } finally {
+    db.close()
   }
 }
 
