@@ -26,6 +26,20 @@ for (const [path, entry] of Object.entries(lock.packages)) {
     problems.push(`package-lock.json: ${path} has no integrity hash`)
 }
 
+/** Where Node would find `name` from `path`, innermost folder first. */
+function isLocked(path, name) {
+  for (let at = path; ; at = at.slice(0, Math.max(0, at.lastIndexOf('/node_modules/')))) {
+    if (lock.packages[`${at === '' ? '' : `${at}/`}node_modules/${name}`] !== undefined) return true
+    if (at === '') return false
+  }
+}
+// npm ci refuses a lockfile without the optional packages of other platforms, which npm install can leave out.
+for (const [path, { dependencies, optionalDependencies }] of Object.entries(lock.packages)) {
+  for (const name of Object.keys({ ...dependencies, ...optionalDependencies }))
+    if (!isLocked(path, name))
+      problems.push(`package-lock.json: ${name}, which ${path || 'this package'} needs, is missing`)
+}
+
 const machinePath = /(?<![\w.~-])\/(?:root|work|home\/\w+|Users\/\w+)\/[\w.]/
 for (const file of execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' })
   .split('\0')
