@@ -23,6 +23,7 @@ function checkPlainHttp(config: Expanded, report: Report): void {
 
 function urlsOf(config: Expanded): (readonly [Path, string | undefined, boolean])[] {
   const { login, vault } = config
+  const own = (issuer: string | undefined) => (issuer === login?.issuer ? undefined : issuer)
   return [
     [['url'], config.url, false],
     [['login', 'issuer'], login?.issuer, login?.insecure ?? false],
@@ -35,7 +36,11 @@ function urlsOf(config: Expanded): (readonly [Path, string | undefined, boolean]
       [['downstreams', name, 'url'], it.url, it.insecure] as const,
       ...(['exchange', 'client-credentials'] as const).map(
         (kind) =>
-          [['downstreams', name, kind, 'issuer'], it[kind]?.issuer, it[kind]?.insecure ?? false] as const,
+          [
+            ['downstreams', name, kind, 'issuer'],
+            own(it[kind]?.issuer),
+            it[kind]?.insecure ?? false,
+          ] as const,
       ),
     ]),
   ]

@@ -96,7 +96,7 @@ function parse(text: string, { file, lines, placeAt }: Parsing): Node | null {
   }
   const [document, second] = documents as unknown as ReadonlyArray<(typeof documents)[number]>
   if (document === undefined) return null
-  const errors = documents.flatMap((one) => [...one.errors, ...one.warnings])
+  const errors = withoutFallout(documents.flatMap((one) => [...one.errors, ...one.warnings]))
   if (errors.length > 0) {
     throw new ConfigErrors(
       errors.map((error) => ({ file, path: '', ...placeAt(error.pos[0]), ...syntaxFault(error) })),
@@ -119,6 +119,15 @@ function parse(text: string, { file, lines, placeAt }: Parsing): Node | null {
   return document.contents
 }
 
+/** Behind the first place where the syntax breaks, every further token is an error of its own. */
+function withoutFallout(errors: readonly YAMLError[]): readonly YAMLError[] {
+  const first = errors.findIndex(({ code }) => !local.has(code))
+  return errors.filter(({ code }, index) => local.has(code) || index === first)
+}
+
+const local: ReadonlySet<string> = new Set(['DUPLICATE_KEY', 'NON_STRING_KEY', 'TAG_RESOLVE_FAILED'])
+const quoteIt = 'put texts that hold { } [ ] # , or a colon and a blank in quotes'
+
 /** The library's own texts quote the input, so each kind of error has a fixed text here. */
 function syntaxFault(error: YAMLError): Fault {
   const known: Readonly<Record<string, Fault>> = {
@@ -138,11 +147,14 @@ function syntaxFault(error: YAMLError): Fault {
       problem: 'a second "key: value" stands within a value',
       remedy: 'put the value in quotes where it holds a colon followed by a blank',
     },
-    MISSING_CHAR: { problem: 'a closing quote, bracket, brace or comma is missing', remedy: 'close it' },
+    MISSING_CHAR: {
+      problem: 'a closing quote, bracket, brace or comma is missing',
+      remedy: `close it, or ${quoteIt}`,
+    },
     BAD_ALIAS: { problem: 'anchors and aliases are not read', remedy: 'write the value out at its place' },
   }
   const found = known[error.code]
-  return found ?? { problem: `this is no YAML 1.2 (${error.code})`, remedy: 'correct the syntax here' }
+  return found ?? { problem: `this is no YAML 1.2 (${error.code})`, remedy: quoteIt }
 }
 
 function refuseFeatures(root: Node | null, reject: (node: Node | null, what: Fault) => void): void {

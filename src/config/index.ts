@@ -13,5 +13,6 @@ export type { Config, ListenAddress, LoginSlice, VaultLogin, VaultSlice, Workloa
 export { ConfigErrors } from './errors.ts'
 export type { Expanded } from './expanded.ts'
 export { dataFolder, expandConfig, loadBoth, loadConfig, type Loaded, type LoadOptions } from './load.ts'
+export { printConfig } from './print.ts'
 export { jsonSchema } from './shape.ts'
 export { watchConfig } from './watch.ts'

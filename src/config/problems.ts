@@ -48,6 +48,7 @@ function reportIssue(issue: Issue, at: Path, context: Context): void {
       for (const inner of issue.issues) reportIssue({ ...inner, path: [] }, path, context)
       return
     case 'invalid_value':
+      if (typeof valueAt(report.document.value, path) !== 'string') return reportType(path, context)
       return report.fault(path, 'this is none of the known words', `write ${list(issue.values.map(String))}`)
     case 'invalid_type':
       return reportType(path, { report, root })

@@ -39,7 +39,7 @@ export function fillIn(value: unknown, path: Path, report: Report, env: Sources[
     )
   }
   if (typeof value !== 'string' || !value.includes('${')) return value
-  if (whole.test(value) && secretKeys.has(path.at(-1) ?? '') && !isClaimValue(path)) return value
+  if (isSecretReference(value, path)) return value
   return value.replaceAll(/\$?\$\{([^}]*)\}?/g, (text, name: string) => {
     if (text.startsWith('$$')) return text.slice(1)
     if (!whole.test(text)) {
@@ -61,8 +61,10 @@ export function fillIn(value: unknown, path: Path, report: Report, env: Sources[
   })
 }
 
-/** `login.tenant.value` is the one `value` that is no secret. */
-const isClaimValue = (path: Path): boolean => path.at(-2) === 'tenant'
+/** `${NAME}` where a secret stands; `login.tenant.value` is the one `value` that is none. */
+export function isSecretReference(text: string, path: Path): boolean {
+  return whole.test(text) && secretKeys.has(path.at(-1) ?? '') && path.at(-2) !== 'tenant'
+}
 
 /** Where a `file:` reference leads; relative ones begin at the configuration file's folder. */
 export function filePath(reference: string, folder: string): string {
@@ -115,8 +117,14 @@ export function createSecretReader(report: Report, sources: Sources, folder: str
       return undefined
     }
   }
-  const read = (reference: string, path: Path) =>
-    readSecretFile(filePath(reference, folder), path, { report, sources })
+  // A reference that several members share (a client taken from the login) is read once, and at fault once.
+  const seen = new Map<string, Promise<FileFacts | undefined>>()
+  const read = (reference: string, path: Path): Promise<FileFacts | undefined> => {
+    const place = filePath(reference, folder)
+    const reading = seen.get(place) ?? readSecretFile(place, path, { report, sources })
+    seen.set(place, reading)
+    return reading
+  }
   return {
     text,
     bytes: async (reference, path, label) =>

@@ -19,15 +19,25 @@ export const onlyServer = 'main'
 export function createReport(document: Document): Report {
   const faults: ConfigProblem[] = []
   const warnings: ConfigProblem[] = []
-  const problem = (path: Path, what: string, remedy: string): ConfigProblem => {
-    const written = asWritten(document.value, path)
-    return { file: document.file, ...document.place(written), path: pathText(written), problem: what, remedy }
-  }
+  const problem = (written: Path, what: string, remedy: string): ConfigProblem => ({
+    file: document.file,
+    ...document.place(written),
+    path: pathText(written),
+    problem: what,
+    remedy,
+  })
+  const at = new Set<string>()
   return {
     document,
     warnings,
-    fault: (path, what, remedy) => void faults.push(problem(path, what, remedy)),
-    warn: (path, what, remedy) => void warnings.push(problem(path, what, remedy)),
+    fault: (path, what, remedy) => {
+      const written = asWritten(document.value, path)
+      const key = JSON.stringify(written)
+      // What is wrong in one way is often wrong in others too; the first says it best.
+      if (!at.has(key)) faults.push(problem(written, what, remedy))
+      at.add(key)
+    },
+    warn: (path, what, remedy) => void warnings.push(problem(asWritten(document.value, path), what, remedy)),
     settle: () => {
       if (faults.length > 0) throw new ConfigErrors(faults)
     },
