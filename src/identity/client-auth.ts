@@ -3,7 +3,7 @@ import { type Proof, proofOf } from './capability.ts'
 import type { Form } from './form.ts'
 
 /** The header in which a server shows what stands in its capability file. */
-export const capabilityHeader = 'sallyport-capability'
+const capabilityHeader = 'sallyport-capability'
 
 /** Every value of every header, by lower-case name; `IncomingMessage.headersDistinct`. */
 export type DistinctHeaders = Readonly<Record<string, readonly string[] | undefined>>

@@ -1,7 +1,7 @@
 import { SallyportError } from '../model/index.ts'
 
 /** The longest token that is looked at, in characters. */
-export const maxTokenLength = 16_384
+const maxTokenLength = 16_384
 
 export type Claims = Readonly<Record<string, unknown>>
 

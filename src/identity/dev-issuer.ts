@@ -10,11 +10,11 @@ const people = {
   admin: ['admins'],
 } as const satisfies Record<string, readonly string[]>
 
-export type DevUser = keyof typeof people
+type DevUser = keyof typeof people
 
-export const devUsers = Object.keys(people) as readonly DevUser[]
+const devUsers = Object.keys(people) as readonly DevUser[]
 
-export interface DevIssue {
+interface DevIssue {
   readonly audience: string
   /** At most an hour. */
   readonly ttl: Seconds

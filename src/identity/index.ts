@@ -12,8 +12,7 @@
  * name of the session (`sid`) is the same after a restart, so that a cut session stays cut.
  */
 export { type Proof, writeCapability } from './capability.ts'
-export { capabilityHeader } from './client-auth.ts'
-export { type DevIssuer, devUsers, openDevIssuer } from './dev-issuer.ts'
+export { type DevIssuer, openDevIssuer } from './dev-issuer.ts'
 export type { Identity, LoginIssuer, VerifiedSubject, WorkloadIssuer } from './identity.ts'
 export { type IdentityDeps, type IdentityOptions, type OpenIdentity, openIdentity } from './open.ts'
 export { mountTokenFace } from './routes.ts'

@@ -5,7 +5,7 @@ import { type Claims, isObject } from './compact.ts'
 import { discoverKeys, fetchDocument } from './metadata-fetch.ts'
 
 type Resolve = ReturnType<typeof createLocalJWKSet>
-export type VerificationKey = Awaited<ReturnType<Resolve>>
+type VerificationKey = Awaited<ReturnType<Resolve>>
 
 /** The public keys of one issuer. */
 export interface IssuerKeys {
@@ -27,7 +27,7 @@ export interface KeyTimes {
   readonly discovery: Millis
 }
 
-export const keyTimes: KeyTimes = {
+const keyTimes: KeyTimes = {
   cooldown: millis(30_000),
   failureCooldown: millis(5_000),
   maxAge: millis(600_000),

@@ -19,14 +19,14 @@ const asymmetric = [
   'Ed25519',
 ] as const
 
-export const defaultAlgorithms: readonly string[] = ['RS256', 'PS256', 'ES256', 'EdDSA']
+const defaultAlgorithms: readonly string[] = ['RS256', 'PS256', 'ES256', 'EdDSA']
 
 /** However large a skew is configured, no more than this is given. */
 const maxSkew = seconds(60)
 const workloadSkew = seconds(30)
 
 /** A rule of one workload issuer with its patterns compiled. */
-export interface WorkloadRule {
+interface WorkloadRule {
   readonly audience: string
   matches(subject: string): boolean
 }

@@ -25,7 +25,7 @@ import type { Issuer } from './issuers.ts'
 import { checkType, refuseOtherKinds, requireAccessMark } from './token-type.ts'
 
 /** The name of a client that the provider did not name. No rule can name it as a verified one. */
-export const unnamedClient = 'unverified'
+const unnamedClient = 'unverified'
 
 export interface SubjectOptions {
   readonly url: string

@@ -2,7 +2,7 @@ import { SallyportError } from '../model/index.ts'
 import type { Claims } from './compact.ts'
 
 /** Says in a configured list that a token without a `typ` header is taken. */
-export const untyped = 'none'
+const untyped = 'none'
 
 /** Types that are never access tokens, whatever an operator lists. */
 const neverAccess: ReadonlySet<string> = new Set([

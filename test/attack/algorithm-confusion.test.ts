@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, type JsonWebKeyInput } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -49,7 +49,7 @@ const payload = () => ({
 })
 const header = (over: object = {}) => ({ alg: 'RS256', typ: 'at+jwt', kid: 'idp-1', ...over })
 const verify = (token: string) => codeOf(() => at.identity.verifySubject(token, aServer()))
-const pem = () => createPublicKey({ key: idp.publicKey, format: 'jwk' } as JsonWebKeyInput)
+const pem = () => createPublicKey({ key: idp.publicKey, format: 'jwk' })
 
 describe('A02 algorithm and key confusion', () => {
   it.each(['none', 'None', 'NONE', 'nOnE', ''])('refuses alg %j, signed and unsigned', async (alg) => {

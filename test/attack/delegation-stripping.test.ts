@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { decodeJwt } from 'jose'
-import type { Access } from '../../src/model/index.ts'
 import { steppedClock } from '../kit/stepped-clock.ts'
 import { type Idp, startIdp } from '../kit/idp.ts'
 import { aLogin, aServer, codeOf, exchange, type Opened, opened } from '../identity/opened.ts'
@@ -79,7 +78,7 @@ describe('A10 a chain of actors (RFC 8693 §4.1)', () => {
         actingFor: { subject: 'agent-1', issuer: 'https://agents.example' },
       },
     }
-    expect(((await at.identity.identify(body['access_token'])) as Access).actor).toEqual(actor)
+    expect((await at.identity.identify(body['access_token'])).actor).toEqual(actor)
     expect((await at.identity.identify(token)).actor).toEqual(actor)
     expect(at.around.events[0]?.who.actor).toEqual(actor)
   })
@@ -94,7 +93,7 @@ describe('A10 a chain of actors (RFC 8693 §4.1)', () => {
   it.each([
     ['a text', 'agent'],
     ['null', null],
-    ['a list', [{ sub: 'agent' }]],
+    ['a list', [chain(1)]],
     ['an actor without sub', { client_id: 'agent' }],
     ['an actor with an odd sub', { sub: 'a\nb' }],
     ['an actor with an odd issuer', { sub: 'a', iss: 5 }],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeJwt } from 'jose'
-import { principalKey, type Access } from '../../src/model/index.ts'
+import { principalKey } from '../../src/model/index.ts'
 import { steppedClock } from '../kit/stepped-clock.ts'
 import { type Idp, startIdp } from '../kit/idp.ts'
 import { aLogin, aServer, codeOf, exchange, opened } from '../identity/opened.ts'
@@ -52,7 +52,7 @@ describe('A04 two trusted issuers', () => {
     const subs = new Set<unknown>()
     for (const idp of [a, b]) {
       const minted = (await exchange(face, await idp.token({ sid: 'one' }))).body['access_token']
-      const access = (await at.identity.identify(minted)) as Access
+      const access = await at.identity.identify(minted)
       expect(access.session.principal).toMatchObject({ issuer: idp.issuer, subject: 'alice' })
       keys.add(principalKey(access.session.principal))
       sids.add(access.session.sid)

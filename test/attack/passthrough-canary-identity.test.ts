@@ -27,7 +27,10 @@ describe('A07 the subject token, as a canary, at the token face', () => {
   it('is seen in no answer, header, record, log line, session or file, whatever becomes of it', async () => {
     const lines: string[] = []
     const stream = new Writable({
-      write: (chunk: Buffer, _encoding, done) => (lines.push(chunk.toString()), done()),
+      write: (chunk: Buffer, _encoding, done) => {
+        lines.push(chunk.toString())
+        done()
+      },
     })
     const log = createLog({ level: 'debug', stream })
     const folder = temporaryFolder()
@@ -40,7 +43,7 @@ describe('A07 the subject token, as a canary, at the token face', () => {
       await idp.token({ canary, exp: clock.now() - 100, iat: clock.now() - 200 }),
       await idp.token({ canary, aud: `https://${canary}.example` }),
       await idp.token({ canary, iss: `https://${canary}.example` }),
-      await idp.token({ canary, scope: `${canary}`, sub: `a\n${canary}` }),
+      await idp.token({ canary, scope: canary, sub: `a\n${canary}` }),
       await idp.token({ canary }, { typ: canary }),
       `${canary}.${canary}.${canary}`,
     ]

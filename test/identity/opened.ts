@@ -191,7 +191,7 @@ export async function exchange(
   headers: Record<string, string> = crmAuth,
 ): Promise<{ status: number; body: Record<string, any>; headers: Record<string, unknown> }> {
   const parameters = new URLSearchParams()
-  const all = {
+  const all: Record<string, string | readonly string[] | undefined> = {
     grant_type: exchangeGrant,
     subject_token: subject,
     subject_token_type: accessTokenType,

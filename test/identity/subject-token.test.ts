@@ -89,7 +89,7 @@ describe('audience (mcp-oauth RS-3, design §3)', () => {
     const failure = async (aud: unknown): Promise<SallyportError> =>
       verify({ aud }, {}, server).then(
         () => expect.unreachable(),
-        (error: SallyportError) => error,
+        (error: unknown) => error as SallyportError,
       )
     const missing = (await failure('account')).facts
     expect(missing.hint).toContain('Audience mapper')

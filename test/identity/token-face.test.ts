@@ -3,7 +3,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import type { FastifyInstance } from 'fastify'
 import { writeCapability } from '../../src/identity/index.ts'
-import type { Access } from '../../src/model/index.ts'
 import { steppedClock } from '../kit/stepped-clock.ts'
 import { temporaryFolder } from '../kit/folder.ts'
 import { type Idp, startIdp } from '../kit/idp.ts'
@@ -329,7 +328,7 @@ describe('a session token (RFC 9068, design §4)', () => {
     for (const token of [await idp.token(), await other.token()]) {
       const { body } = await exchange(face, token)
       subs.add(decodeJwt(body['access_token']).sub)
-      const access = (await both.identity.identify(body['access_token'])) as Access
+      const access = await both.identity.identify(body['access_token'])
       expect(access.session.principal.subject).toBe('alice')
     }
     expect(subs.size).toBe(2)

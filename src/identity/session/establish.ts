@@ -27,7 +27,7 @@ import { sessionId } from './sid.ts'
 import type { SessionTable } from './table.ts'
 
 /** No session token lives longer, whatever is configured (design §4). In seconds. */
-export const maxSessionLifetime = 900
+const maxSessionLifetime = 900
 
 export interface EstablishOptions {
   readonly url: string

@@ -3,7 +3,7 @@ import type { JWK } from 'jose'
 import { type Clock, type EpochSeconds, epoch, type Seconds } from '../../model/index.ts'
 
 /** What session tokens are signed with: EdDSA, or ES256 where FIPS is asked for. */
-export type SessionAlgorithm = 'EdDSA' | 'ES256'
+type SessionAlgorithm = 'EdDSA' | 'ES256'
 
 export interface KeyOptions {
   readonly algorithm: SessionAlgorithm

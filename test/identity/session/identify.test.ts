@@ -44,7 +44,7 @@ describe('a session token at the egress', () => {
   it('is told apart by its whole text: no other token takes its place in the cache', async () => {
     const at = open()
     const token = await mint(at)
-    at.identity.identify(token)
+    await at.identity.identify(token)
     const [header, payload, signature] = token.split('.') as [string, string, string]
     const claims = { ...decodeJwt(token), sub: 'admin' }
     const forged = Buffer.from(JSON.stringify(claims)).toString('base64url')
