@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import type { Audit } from '../audit/audit.ts'
-import type { Exchange, Need } from '../exchange/exchange.ts'
+import type { Audit } from '../audit/index.ts'
+import type { Exchange, Need } from '../exchange/index.ts'
 import {
   asSallyportError,
   type Clock,

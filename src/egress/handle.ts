@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Identity } from '../identity/identity.ts'
+import type { Identity } from '../identity/index.ts'
 import { asSallyportError, type ReasonCode, SallyportError } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'

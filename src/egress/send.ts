@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
-import type { Recorded } from '../audit/recorded.ts'
+import type { Recorded } from '../audit/index.ts'
 import { type Credential, type Gate, type LiveWork, SallyportError } from '../model/index.ts'
 import type { Permit } from '../policy/index.ts'
 import type { Bound } from './context.ts'
@@ -45,16 +45,14 @@ export function send(
   return new Promise((settle) => {
     const transfer = new Transfer({ bound, res, settle, work, rev, gate: deps.gate, idleMs: deps.idleMs })
     transfer.begin(deps.live.open(work, transfer))
-    deps
-      .pool(origin)
-      .dispatch(
-        {
-          path: bound.path,
-          method: bound.method,
-          headers: framed ? [...headers, 'content-length', String(body.length)] : headers,
-          body: transfer.body,
-        },
-        transfer,
-      )
+    deps.pool(origin).dispatch(
+      {
+        path: bound.path,
+        method: bound.method,
+        headers: framed ? [...headers, 'content-length', String(body.length)] : headers,
+        body: transfer.body,
+      },
+      transfer,
+    )
   })
 }

@@ -1,5 +1,5 @@
-import type { Audit } from '../audit/audit.ts'
-import type { Recorded } from '../audit/recorded.ts'
+import type { Audit } from '../audit/index.ts'
+import type { Recorded } from '../audit/index.ts'
 import type { Clock, Credential, Durability, ReasonCode, RecordEvent, RecordWho } from '../model/index.ts'
 import type { Log } from '../telemetry/index.ts'
 import type { Bound, Identified, Routed } from './context.ts'
