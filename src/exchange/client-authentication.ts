@@ -15,8 +15,16 @@ function algorithmOf(key: KeyObject): string | undefined {
   return curves[key.asymmetricKeyDetails?.namedCurve ?? '']
 }
 
+function readKey(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch (error) {
+    throw new SallyportError('exchange_misconfigured', { field: 'client.key' }, error)
+  }
+}
+
 async function privateKeyJwt(pem: string): Promise<ClientAuth> {
-  const key = createPrivateKey(pem)
+  const key = readKey(pem)
   const algorithm = algorithmOf(key)
   if (algorithm === undefined) throw new SallyportError('exchange_misconfigured', { field: 'client.key' })
   const pkcs8 = key.export({ type: 'pkcs8', format: 'pem' }).toString()
