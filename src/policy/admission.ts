@@ -35,7 +35,7 @@ export function admission(bundle: Bundle, facts: Facts, trace?: Trace): Denied |
   const allowing = firstAllowing(server.allow, facts)
   const allowNote = () => (allowing === undefined ? unmetNote(server.allow, facts) : metNote(allowing))
   if (!ask('allow rules', allowing, allowNote)) {
-    return deny('not_allowed', `servers.${server.name}.allow`)
+    return deny('not_allowed', `${server.place}.allow`)
   }
   return { effect: 'allow', rule: allowing.place, server }
 }

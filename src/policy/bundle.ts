@@ -16,6 +16,8 @@ export interface CompiledTool {
 
 export interface CompiledServer {
   readonly name: string
+  /** `servers.crm`, as the rules that it makes are named. */
+  readonly place: string
   readonly server: Server
   readonly allow: readonly Rule[]
   readonly deny: readonly Rule[]
@@ -26,6 +28,8 @@ export interface CompiledServer {
 
 export interface CompiledDownstream {
   readonly name: string
+  /** `downstreams.orders`, as the rules that it makes are named. */
+  readonly place: string
   readonly downstream: Downstream
   readonly operations: ReadonlyMap<string, Operation>
 }

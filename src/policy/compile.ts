@@ -79,6 +79,7 @@ function byName<T extends { readonly name: string }>(things: readonly T[]): Read
 function compileDownstream(downstream: Downstream): CompiledDownstream {
   return {
     name: downstream.name,
+    place: `downstreams.${downstream.name}`,
     downstream,
     operations: new Map(
       downstream.operations.map((operation): [string, Operation] => [operation.id, operation]),
@@ -91,6 +92,7 @@ function compileServer(server: Server): CompiledServer {
   const used = [...server.direct, ...server.tools.flatMap((tool) => tool.uses)]
   return {
     name: server.name,
+    place,
     server,
     allow: placed(`${place}.allow`, server.allow),
     deny: placed(`${place}.deny`, server.deny),

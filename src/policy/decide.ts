@@ -45,7 +45,7 @@ function targeted(
   if (!ask('downstream', found, () => known(name, found))) {
     return deny('downstream_unknown', 'downstreams')
   }
-  const place = `downstreams.${found.name}`
+  const { place } = found
   const named = facts.audienceGranted === true
   const tokenNote = () => `the token ${named ? 'names' : 'does not name'} ${found.downstream.resource}`
   if (!ask('token', named, tokenNote)) {
@@ -60,7 +60,9 @@ function targeted(
   if (!ask('class', risk !== 'never', () => `${operation.id} is of class ${risk}`)) {
     return deny('class_never', `${place}.operations`)
   }
-  if (!ask('redaction', risk !== 'read-sensitive', () => 'read-sensitive asks for a redaction profile')) {
+  const redaction = () =>
+    risk === 'read-sensitive' ? 'asked for by class read-sensitive' : `not asked for by class ${risk}`
+  if (!ask('redaction', risk !== 'read-sensitive', redaction)) {
     return deny('class_sensitive_unavailable', `${place}.operations`)
   }
   return { effect: 'allow', downstream: found.downstream, operation, risk }
@@ -69,16 +71,15 @@ function targeted(
 /** What a session token may do without a tool call (design §5): nothing that is not listed, never `critical`. */
 function direct(server: CompiledServer, target: Target, trace: Trace): Denied | Granted {
   const ask = asker(trace)
-  const place = `servers.${server.name}.direct`
   const { risk, operation } = target
   if (!ask('no tool', risk !== 'critical', () => `${operation.id} without a tool call is of class ${risk}`)) {
-    return deny('critical_needs_call', place)
+    return deny('critical_needs_call', `${server.place}.direct`)
   }
   const use = server.direct.find(
     (it) => covers(it, target) && (it.operation !== undefined || risk === 'read'),
   )
   const note = () =>
     use === undefined ? `none of ${server.direct.length} entries lists it` : `listed at ${use.place}`
-  if (!ask('direct', use, note)) return deny('direct_not_listed', place)
+  if (!ask('direct', use, note)) return deny('direct_not_listed', `${server.place}.direct`)
   return { effect: 'allow', rule: use.place }
 }

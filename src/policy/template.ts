@@ -48,12 +48,16 @@ function parseSegment(text: string): Segment | string {
   return 'a path is written decoded, without %, ?, #, backslash or blanks'
 }
 
+/** A path that is plain already, as nearly all are: it can be read in one way and decodes to itself. */
+const plain = /^(?:\/(?!\.{1,2}(?:[;/]|$))[\w~!$&'()*+,;=:@.-]+)+\/?$/
+
 /**
  * A request path as decoded segments, or undefined where it can be read in more than one way: malformed or doubled
  * percent-encoding, an encoded separator, dot segments (also as `..;`), backslashes, controls, an empty segment that
  * is not the last. Such a path matches no operation.
  */
 export function decodePath(path: string): readonly string[] | undefined {
+  if (plain.test(path)) return path.slice(1).split('/')
   if (!path.startsWith('/')) return undefined
   const segments = path.slice(1).split('/')
   for (let index = 0; index < segments.length; index++) {

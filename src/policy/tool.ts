@@ -31,7 +31,7 @@ export function withinTool(
   const ask = asker(trace)
   const tool = server.tools.get(name)
   if (!ask('tool', tool, () => known(name, tool))) {
-    return deny('tool_unknown', `servers.${server.name}.tools`)
+    return deny('tool_unknown', `${server.place}.tools`)
   }
   const { place } = tool
   const allowed = tool.allow === undefined || firstAllowing(tool.allow, facts) !== undefined

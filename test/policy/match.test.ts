@@ -97,15 +97,14 @@ describe('templates', () => {
 })
 
 describe('properties of matching', () => {
+  const anyText = fc.array(fc.nat(0xffff), { maxLength: 40 }).map((units) => String.fromCharCode(...units))
   const word = fc.constantFrom('a', 'b', 'c', 'orders')
   const segment = fc.oneof(word, fc.constantFrom('{x}', '{y}'))
   const template = fc.uniqueArray(segment, { maxLength: 4 }).map((segments) => `GET /${segments.join('/')}`)
 
   it('never throws, whatever the path', () => {
     const match = matcher('GET /{a}', 'GET /x/{rest...}')
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (path) => void match('GET', `/${path}`)),
-    )
+    fc.assert(fc.property(anyText, (path) => void match('GET', `/${path}`)))
   })
 
   it('does not depend on the order of the operations', () => {
