@@ -152,7 +152,7 @@ export async function openInstance(config: Config, { log, restored }: WireOption
     metrics,
   })
   const close = async () => {
-    revocations.close()
+    await revocations.close()
     exchange.close()
     await ground.close()
   }

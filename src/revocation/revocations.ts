@@ -2,7 +2,7 @@ import { type LogBody, type LogEntry, type Scope, SallyportError } from '../mode
 import type { Signer, State } from '../storage/index.ts'
 import { type Barring, createApplier } from './applier.ts'
 import { watchLease } from './lapse.ts'
-import { createRevoker, type RevocationOrder, type RevokeDeps } from './revoke.ts'
+import { createRevoker, type RevocationOrder, type RevokeDeps, type Revoker } from './revoke.ts'
 import { createLedger, type SignedReceipt } from './receipts.ts'
 import type { Horizon } from './horizon.ts'
 import type { Replica } from './replica.ts'
@@ -34,10 +34,11 @@ export interface Revocations {
    * lost cuts, so a new epoch begins with a cut of the whole tenant (revocation protocol, line 14).
    */
   start(restored: boolean): Promise<void>
-  close(): void
+  /** Ends the retries; resolves when none is under way. */
+  close(): Promise<void>
 }
 
-const outboxEveryMs = 1000
+const retryEveryMs = 1000
 
 export function createRevocations(options: { readonly tenant: string }, deps: RevocationsDeps): Revocations {
   const { state } = deps
@@ -54,6 +55,7 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
     outbox: state.outbox,
     horizon: deps.horizon.of,
   })
+  const retries = createRetries(state, revoker, deps)
   const stops: (() => void)[] = []
 
   const say = async (body: LogBody, by: string, id = deps.random()): Promise<LogEntry> => {
@@ -66,7 +68,11 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
   return {
     revoke: async (order) => {
       if (!lease.fresh()) throw new SallyportError('lease_lapsed')
-      return revoker.revoke(order)
+      try {
+        return await revoker.revoke(order)
+      } finally {
+        void retries.start()
+      }
     },
     say,
     receipt: ledger.latest,
@@ -75,31 +81,66 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
       if (restored) await openNewEpoch(options.tenant, deps)
       await applier.advance()
       stops.push(watchLease(lease, live))
-      const resume = () => resumeUnfinished(state, revoker.resume, revoker.tick, deps)
-      await resume()
-      const timer = setInterval(() => void resume(), outboxEveryMs)
-      timer.unref()
-      stops.push(() => clearInterval(timer))
+      // In the background: a store or provider that is away must not keep the process from serving.
+      void retries.start()
     },
-    close: () => {
+    close: async () => {
       for (const stop of stops) stop()
+      await retries.stop()
     },
   }
 }
 
-/** What a crash or an absent store left undone is tried again, until it is done. */
-async function resumeUnfinished(
-  state: State,
-  resume: (id: string) => Promise<void>,
-  tick: () => Promise<void>,
-  deps: Pick<RevocationsDeps, 'log'>,
-): Promise<void> {
-  for (const id of await state.receipts.unfinished()) {
-    await resume(id).catch((error: unknown) =>
-      deps.log.warn('a revocation is not finished yet', { id }, error),
-    )
+interface Retries {
+  /** Try what is undone, now and then every second, until nothing is. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/**
+ * What a crash, an absent store or a silent provider left undone is tried again until it is done. Where nothing is
+ * undone nothing is asked: a process in steady state does not touch its database.
+ */
+function createRetries(state: State, revoker: Revoker, { log }: Pick<RevocationsDeps, 'log'>): Retries {
+  let timer: NodeJS.Timeout | undefined
+  let current: Promise<void> | undefined
+  let stopped = false
+
+  const once = async (): Promise<boolean> => {
+    for (const id of await state.receipts.unfinished()) {
+      await revoker
+        .resume(id)
+        .catch((error: unknown) => log.warn('a revocation is not finished yet', { id }, error))
+    }
+    await revoker.tick().catch((error: unknown) => log.warn('the outbox waits', {}, error))
+    const unfinished = await state.receipts.unfinished()
+    return unfinished.length > 0 || (await state.outbox.count()) > 0
   }
-  await tick().catch((error: unknown) => deps.log.warn('the outbox waits', {}, error))
+
+  const run = async (): Promise<void> => {
+    const left = await once().catch((error: unknown) => {
+      log.error('what revocations left undone could not be read', {}, error)
+      return true
+    })
+    current = undefined
+    if (left && !stopped) timer = setTimeout(() => void start(), retryEveryMs).unref()
+  }
+
+  const start = (): Promise<void> => {
+    if (stopped) return Promise.resolve()
+    clearTimeout(timer)
+    current ??= run()
+    return current
+  }
+
+  return {
+    start,
+    stop: async () => {
+      stopped = true
+      clearTimeout(timer)
+      await current
+    },
+  }
 }
 
 async function openNewEpoch(

@@ -58,7 +58,8 @@ export async function startInstance(input: {
 }): Promise<Running> {
   const folder = input.folder ?? temporaryFolder()
   const ports = await freePorts()
-  for (const [name, text] of Object.entries(input.files ?? {})) writeFileSync(join(folder, name), text, { mode: 0o600 })
+  for (const [name, text] of Object.entries(input.files ?? {}))
+    writeFileSync(join(folder, name), text, { mode: 0o600 })
   const path = join(folder, 'sallyport.yaml')
   writeFileSync(path, configuration(ports, input.config(ports, folder)))
   const config = await loadConfig(path, { form: input.form, env: {} })
@@ -84,7 +85,10 @@ export async function startInstance(input: {
     telemetry: faces.telemetry.url,
     capability: (server) => run(`${server}.cap`),
     admin: (method, path, body) =>
-      callAdmin({ url: faces.admin.url, capability: run('admin.cap') }, { method, path, ...(body === undefined ? {} : { body }) }),
+      callAdmin(
+        { url: faces.admin.url, capability: run('admin.cap') },
+        { method, path, ...(body === undefined ? {} : { body }) },
+      ),
     stop,
   }
 }

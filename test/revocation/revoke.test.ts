@@ -137,8 +137,8 @@ describe('a revocation', () => {
     })
     await world.revocations.start(false)
     expect(world.replica.gate.applied).toBe(1)
+    await expect.poll(() => world.state.receipts.unfinished()).toEqual([])
     expect((await world.stored.read(placeOf(alice)))?.tomb).toMatchObject({ rev: 1, cause: 'left' })
-    expect(await world.state.receipts.unfinished()).toEqual([])
   })
 
   it('cuts the whole tenant under a new epoch after a restore from a backup (line 14)', async () => {

@@ -75,7 +75,7 @@ export async function openWorld(folder = temporaryFolder()) {
     )
   const revocations = open()
   onTestFinished(async () => {
-    revocations.close()
+    await revocations.close()
     await secrets.close()
     await state.close()
   })

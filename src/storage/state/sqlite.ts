@@ -64,6 +64,7 @@ function createOutbox(db: Database): Outbox {
         .statement('SELECT entry FROM outbox WHERE next_at <= ? ORDER BY next_at')
         .all(now)
         .map((row) => JSON.parse(String(row['entry'])) as OutboxJob),
+    count: async () => Number(db.statement('SELECT count(*) AS jobs FROM outbox').get()?.['jobs'] ?? 0),
     done: async (job) => {
       db.statement('DELETE FROM outbox WHERE job = ?').run(job)
     },

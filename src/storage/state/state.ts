@@ -69,6 +69,8 @@ export interface OutboxJob {
 export interface Outbox {
   put(job: OutboxJob): Promise<void>
   due(now: EpochSeconds): Promise<readonly OutboxJob[]>
+  /** How many jobs there are, due or not. */
+  count(): Promise<number>
   done(job: string): Promise<void>
 }
 
