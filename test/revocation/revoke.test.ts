@@ -80,7 +80,7 @@ describe('a revocation', () => {
     await world.revocations.start(false)
     await keepConnection(world, alice)
     world.faults.provider = 'failed'
-    const first = await world.revocations.revoke(order(user, { wait: 'providers', waitSeconds: 0.3 }))
+    const first = await world.revocations.revoke(order(user, { wait: 'providers', waitSeconds: 1.5 }))
     expect(first.receipt.status).toBe('waiting')
     expect(first.receipt.connections).toMatchObject([{ provider: 'pending', store: 'sealed-for-retry' }])
     world.faults.provider = 'revoked'
