@@ -1,0 +1,38 @@
+# The single form as an image: non-root, no shell, nothing written outside the data folder, /run/sallyport and /tmp.
+# Builds with docker, podman or buildah. An organisation that mirrors images or packages passes its own bases as
+# build arguments and its registry as the build secret `npmrc`.
+ARG BUILD_BASE=docker.io/library/node:24-trixie-slim
+ARG RUNTIME_BASE=gcr.io/distroless/nodejs24-debian13:nonroot
+
+FROM ${BUILD_BASE} AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    npm ci --ignore-scripts --omit=optional
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts ./scripts
+COPY src ./src
+COPY schema ./schema
+RUN npm run build
+# What the build needed and the program does not, goes; what is left has no lifecycle scripts to run.
+RUN npm prune --ignore-scripts --omit=dev --omit=optional \
+    && rm -rf node_modules/.bin node_modules/.package-lock.json \
+    && find node_modules -type d -empty -delete \
+    && mkdir /data
+
+FROM ${RUNTIME_BASE}
+LABEL org.opencontainers.image.title="sallyport" \
+      org.opencontainers.image.description="Credential broker sidecar for MCP servers" \
+      org.opencontainers.image.licenses="Apache-2.0"
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/schema ./schema
+COPY --from=build /app/dist ./dist
+COPY --from=build --chown=10180:10180 /data /var/lib/sallyport
+USER 10180:10180
+VOLUME /var/lib/sallyport
+# No inspector on a signal, no way to reach a prototype by name.
+ENTRYPOINT ["/nodejs/bin/node", "--disable-sigusr1", "--disable-proto=delete", "/app/dist/cli.js"]
+CMD ["single", "--config", "/etc/sallyport/sallyport.yaml"]
