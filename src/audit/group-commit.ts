@@ -142,8 +142,8 @@ export class GroupCommit {
   }
 
   #writeBatch(entries: Entry[]): void {
-    if (this.#file.size >= this.#deps.segmentBytes) this.#rotate()
     if (entries[0]?.role !== 'head') this.#headIfDue(entries[0]?.atMs ?? this.#deps.nowMs())
+    if (this.#file.size >= this.#deps.segmentBytes) this.#rotate()
     this.#write(entries)
     this.#pending = entries === this.#pending ? [] : this.#pending.slice(entries.length)
   }

@@ -115,7 +115,8 @@ export class SignatureCheck {
   /** A line has its place in the chain. */
   passed(tip: Tip, line: LineHead, place: Place): void {
     this.#hashes[tip.n % maxHeadLag] = tip
-    if (line.kind === 'head' || line.kind === 'close') return
+    // A segment line comes late, and before a head, where nothing could be written for a while.
+    if (line.kind === 'head' || line.kind === 'close' || line.kind === 'segment') return
     const atMs = Date.parse(line.at)
     this.#unsignedFrom ??= { n: tip.n, atMs }
     const { n, atMs: sinceMs } = this.#unsignedFrom

@@ -110,8 +110,8 @@ function shortText(value: unknown): string {
 function describeReport(report: Report): readonly string[] {
   const chains = report.chains.map(
     ({ chain, state, lines, files, from, to, problems }) =>
-      `${chain}  ${state.padEnd(6)}  ${lines} lines in ${files} ${files === 1 ? 'file' : 'files'}  ${from} to ${to}` +
-      (problems === 0 ? '' : `  ${problems} problems`),
+      `${chain}  ${state.padEnd(6)}  ${lines} lines in ${count(files, 'file')}  ${from} to ${to}` +
+      (problems === 0 ? '' : `  ${count(problems, 'problem')}`),
   )
   const place = ({ file, line }: { file: string; line: number }) =>
     file === '' ? '' : `  (${file}${line > 0 ? `, line ${line}` : ''})`
@@ -121,9 +121,13 @@ function describeReport(report: Report): readonly string[] {
   const more = report.moreProblems === 0 ? [] : [`and ${report.moreProblems} more problems`]
   const notices = report.notices.map((notice) => `notice  ${notice.code}: ${notice.sentence}${place(notice)}`)
   const verdict = report.ok
-    ? `The record is whole: ${report.lines} lines in ${report.chains.length} chains.`
+    ? `The record is whole: ${report.lines} lines in ${count(report.chains.length, 'chain')}.`
     : 'The record is NOT whole.'
   return [...chains, ...problems, ...more, ...notices, verdict].map(printable)
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
 function createProgress(output: Output): NonNullable<VerifyOptions['onProgress']> {

@@ -7,45 +7,12 @@ import { type AuditDeps, type AuditOptions, openAudit, type OpenAudit } from '..
 import type { PublicKeyJwk } from '../../src/audit/keys.ts'
 import { nodeFs, type RecordFs } from '../../src/audit/record-fs.ts'
 import { listSegments } from '../../src/audit/segments.ts'
-import { millis, type Principal, type RecordEvent, Secret } from '../../src/model/index.ts'
+import { millis, Secret } from '../../src/model/index.ts'
 import type { Anchors } from '../../src/storage/index.ts'
 import { quietLog } from '../kit/quiet.ts'
+import type { Anchor } from './events.ts'
 
-export type Anchor = Awaited<ReturnType<Anchors['list']>>[number]
-
-export const alice: Principal = {
-  kind: 'user',
-  tenant: 'acme',
-  issuer: 'https://idp.example',
-  subject: 'alice',
-}
-
-export function intent(request: string, more: Partial<RecordEvent> = {}): RecordEvent {
-  return {
-    kind: 'intent',
-    request,
-    who: { principal: alice, client: 'https://client.example', server: 'crm', sid: 's-1' },
-    downstream: 'orders',
-    operation: 'GET /orders/{id}',
-    method: 'GET',
-    path: `/orders/${request}`,
-    class: 'read',
-    decision: 'allow',
-    reason: 'allowed',
-    ...more,
-  }
-}
-
-export function outcome(request: string): RecordEvent {
-  return {
-    kind: 'outcome',
-    request,
-    who: { principal: alice },
-    downstream: 'orders',
-    status: 200,
-    result: 'done',
-  }
-}
+export { alice, type Anchor, intent, outcome } from './events.ts'
 
 export interface TestKey {
   readonly sign: (bytes: Uint8Array) => Uint8Array
