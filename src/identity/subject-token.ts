@@ -114,14 +114,27 @@ function kindOf(payload: Claims, subject: string, server: Server, issuer: Issuer
   return 'user'
 }
 
-/** RFC 9068 §5 (`sub` is the client), Entra (`idtyp`), Auth0 (`gty`, `@clients`), Keycloak (service accounts). */
+/** RFC 9068 §5 (`sub` is the client), Entra (`idtyp`), Auth0 (`gty`, `@clients`), Keycloak. */
 function isClientItself(payload: Claims, subject: string): boolean {
   const client = readClient(payload)
   return (
     (client !== undefined && (subject === client || subject === `${client}@clients`)) ||
     payload['idtyp'] === 'app' ||
     payload['gty'] === 'client-credentials' ||
-    (Object.hasOwn(payload, 'clientHost') && Object.hasOwn(payload, 'clientAddress'))
+    isKeycloakServiceAccount(payload, client)
+  )
+}
+
+/**
+ * Keycloak gives a service account an opaque `sub`. What tells it is its user name, the claims of the scope
+ * `service_account`, or, where a realm leaves both out, that no session stands behind the token: a person's has one.
+ */
+function isKeycloakServiceAccount(payload: Claims, client: string | undefined): boolean {
+  const session = ['sid', 'session_state', 'auth_time'].some((name) => Object.hasOwn(payload, name))
+  return (
+    (client !== undefined && payload['preferred_username'] === `service-account-${client.toLowerCase()}`) ||
+    (Object.hasOwn(payload, 'clientHost') && Object.hasOwn(payload, 'clientAddress')) ||
+    (payload['typ'] === 'Bearer' && !session)
   )
 }
 

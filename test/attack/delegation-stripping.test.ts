@@ -88,6 +88,8 @@ describe('A10 a chain of actors (RFC 8693 §4.1)', () => {
     expect(await bothDoors({ act: chain(5) })).toEqual(refused)
     expect(await bothDoors({ act: chain(6) })).toEqual(refused)
     expect(await bothDoors({ act: chain(100) })).toEqual(refused)
+    const six = await idp.token({ act: chain(6) })
+    expect(await codeOf(() => at.identity.verifySubject(six, aServer()))).toBe('token_delegation_refused')
   })
 
   it.each([

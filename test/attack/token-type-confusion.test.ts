@@ -106,7 +106,7 @@ describe('A03 a type that is not configured', () => {
   })
 
   it('lets the nonce pass that old Keycloaks copied into access tokens, since they say what they are', async () => {
-    const token = await idp.token({ typ: 'Bearer', nonce: 'n' }, { typ: 'JWT' })
+    const token = await idp.token({ typ: 'Bearer', nonce: 'n', sid: 's' }, { typ: 'JWT' })
     expect(await atBothDoors(open('JWT'), token)).toEqual(['no error', 'no error'])
   })
 })

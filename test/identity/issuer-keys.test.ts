@@ -1,3 +1,4 @@
+import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { discoverKeys, wellKnown } from '../../src/identity/metadata-fetch.ts'
 import { steppedClock } from '../kit/stepped-clock.ts'
@@ -80,9 +81,10 @@ describe('metadata (RFC 8414 §3.3)', () => {
   })
 
   it('is refused when it is a redirect, too large, or no object', async () => {
+    const whole = { issuer: 'https://idp.example', jwks_uri: 'https://idp.example/keys' }
     const answers = [
       new Response('', { status: 302, headers: { location: 'http://127.0.0.1/' } }),
-      new Response(`{"issuer":"https://idp.example","x":"${'a'.repeat(600_000)}"}`),
+      Response.json({ ...whole, x: 'a'.repeat(600_000) }),
       Response.json([]),
       new Response('{'),
     ]
@@ -111,6 +113,19 @@ describe('metadata (RFC 8414 §3.3)', () => {
 })
 
 describe('keys', () => {
+  it('that are published with their private half, or are symmetric, verify nothing', async () => {
+    const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true })
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'leaked', alg: 'RS256' }
+    const token = await new CompactSign(Buffer.from(JSON.stringify({ iss: idp.issuer })))
+      .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid: 'leaked' })
+      .sign(privateKey)
+    idp.knobs.extraKeys = [{ ...(await exportJWK(privateKey)), kid: 'leaked', alg: 'RS256' }]
+    expect(await verify(token)).toBe('token_signature_invalid')
+    idp.knobs.extraKeys = [jwk]
+    clock.advance(30)
+    expect(await verify(token)).toBe('token_claims_invalid')
+  })
+
   it('are not fetched before the first token, and then once', async () => {
     expect(idp.requests).toEqual([])
     const tokens = await Promise.all([idp.token(), idp.token(), idp.token()])

@@ -237,6 +237,11 @@ describe('workloads', () => {
     expect(await asUser({ sub: 'mcp-client@clients' })).toBe('token_principal_refused')
     expect(await asUser({ idtyp: 'app' })).toBe('token_principal_refused')
     expect(await asUser({ gty: 'client-credentials' })).toBe('token_principal_refused')
+    expect(await asUser({ preferred_username: 'service-account-mcp-client' })).toBe('token_principal_refused')
+    expect(await asUser({ preferred_username: 'service-account-other' })).toBe('no error')
+    expect(await asUser({ typ: 'Bearer' })).toBe('token_principal_refused')
+    expect(await asUser({ typ: 'Bearer', sid: 's' })).toBe('no error')
+    expect(await asUser({ typ: 'Bearer', auth_time: clock.now() })).toBe('no error')
     expect(await asUser({ clientHost: '10.0.0.1', clientAddress: '10.0.0.1' })).toBe(
       'token_principal_refused',
     )
