@@ -62,7 +62,7 @@ describe.skipIf(here === undefined)('the policies of the three logins, on a real
   ): [what: string, who: readonly Role[], attempt: Attempt][] => {
     const place = `t/${tenant}/g/${group}`
     const kek = `kek.${tenant}.${group}`
-    const fresh = `${Math.random().toString(36).slice(2)}`
+    const fresh = Math.random().toString(36).slice(2)
     return [
       ['reads a grant', ['runtime', 'connecting', 'keeper'], ['GET', `${kv}/data/${place}/grants/u/g`]],
       ['reads a key', ['runtime', 'connecting', 'keeper'], ['GET', `${kv}/data/${place}/keys/u`]],
@@ -110,7 +110,7 @@ describe.skipIf(here === undefined)('the policies of the three logins, on a real
   }
 
   const inOutbox = (tenant: string): [what: string, who: readonly Role[], attempt: Attempt][] => {
-    const fresh = `${Math.random().toString(36).slice(2)}`
+    const fresh = Math.random().toString(36).slice(2)
     const out = `out.${tenant}`
     return [
       [

@@ -4,7 +4,10 @@ import type { VaultGroup } from './names.ts'
 /** The three logins of design §2; each is refused on the others' paths. */
 export type Role = 'runtime' | 'connecting' | 'keeper'
 
-/** The newest version of an entry. `value` is absent where another hand deleted that version. */
+/**
+ * The newest version of an entry. `value` is absent where another hand deleted that version, and something that no
+ * reader accepts where it is damaged: both can be overwritten.
+ */
 export interface Version {
   readonly version: number
   readonly value?: JsonObject

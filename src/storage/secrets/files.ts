@@ -6,7 +6,7 @@ import { decrypt, encrypt, type RandomBytes, type Sealed } from './envelope.ts'
 import { type FileKeys, openFileKeys, type StoreKey } from './file-keys.ts'
 import { createFileVersions, type FileVersions } from './file-versions.ts'
 import { grantsOver } from './grants.ts'
-import { isText, parseObject } from './json.ts'
+import { isText, type JsonObject, parseObject } from './json.ts'
 import { indexKeyName, kekName, outboxKeyName } from './names.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -15,15 +15,15 @@ export interface FileDeps {
   readonly random: RandomBytes
 }
 
-const corrupt = (): SallyportError => new SallyportError('secrets_corrupt')
+/** Accepted by no reader, yet an entry: a revocation can still put its tombstone over it. */
+const damaged: JsonObject = {}
 
 /** Three parts of base64url, which has no dots. */
 const pack = ({ iv, ct, tag }: Sealed): string => `${iv}.${ct}.${tag}`
 
-function unpack(text: string): Sealed {
+function unpack(text: string): Sealed | undefined {
   const [iv, ct, tag, ...rest] = text.split('.')
-  if (!isText(iv) || !isText(ct) || !isText(tag) || rest.length > 0) throw corrupt()
-  return { iv, ct, tag }
+  return isText(iv) && isText(ct) && isText(tag) && rest.length === 0 ? { iv, ct, tag } : undefined
 }
 
 /** Whatever a Vault's barrier would hide is encrypted here too: a file shows its path and nothing of its content. */
@@ -39,11 +39,11 @@ function entries(
       const found = await versions.newest(path)
       if (found === undefined) return undefined
       const { version, bytes } = found
-      const plain = decrypt(key, unpack(bytes.toString('latin1')), aad(path, version))
+      const sealed = unpack(bytes.toString('latin1'))
+      const plain = sealed === undefined ? undefined : decrypt(key, sealed, aad(path, version))
       const value = plain === undefined ? undefined : parseObject(plain.toString())
       plain?.fill(0)
-      if (value === undefined) throw corrupt()
-      return { version, value }
+      return { version, value: value ?? damaged }
     },
     async writeCas(_role, path, value, expected) {
       const plain = Buffer.from(JSON.stringify(value))
@@ -70,9 +70,10 @@ function groupKeys(
   }
   const decryptBy = (purpose: string, text: string, aad: string): Buffer => {
     const key = keys.derive(purpose)
-    const plain = decrypt(key, unpack(text), aad)
+    const sealed = unpack(text)
+    const plain = sealed === undefined ? undefined : decrypt(key, sealed, aad)
     key.fill(0)
-    if (plain === undefined) throw corrupt()
+    if (plain === undefined) throw new SallyportError('secrets_corrupt')
     return plain
   }
   return {

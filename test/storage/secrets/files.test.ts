@@ -1,10 +1,21 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { epoch, millis, Secret } from '../../../src/model/index.ts'
+import { dirname, join, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { epoch, type GrantPlace, millis, Secret } from '../../../src/model/index.ts'
+import type { Secrets } from '../../../src/storage/index.ts'
 import { openFileSecrets } from '../../../src/storage/secrets/files.ts'
-import { secretsConformance } from '../../conformance/secrets.ts'
+import { codeOf, grantWith, secretsConformance } from '../../conformance/secrets.ts'
+import { temporaryFolder } from '../../kit/folder.ts'
 
 secretsConformance('encrypted files', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'sallyport-secrets-'))
@@ -21,4 +32,210 @@ secretsConformance('encrypted files', async () => {
         .length,
     close: async () => rmSync(dir, { recursive: true }),
   }
+})
+
+const principal = {
+  kind: 'user',
+  tenant: 'acme',
+  issuer: 'https://canary-issuer',
+  subject: 'canary-subject',
+} as const
+const place: GrantPlace = {
+  tenant: 'acme',
+  group: 'crm',
+  principal,
+  downstream: 'canary-downstream',
+  audience: 'canary-audience',
+}
+const clock = { now: () => epoch(1_800_000_000), monotonic: () => millis(performance.now()) }
+const raw = new Secret<Uint8Array>(randomBytes(32), 'store key')
+const open = (dir: string, key: Secret<Uint8Array> | Secret = raw): Promise<Secrets> =>
+  openFileSecrets({ dir, key }, { clock, random: randomBytes })
+
+const filesOf = (dir: string): string[] =>
+  readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+
+/** The text as it would look inside longer text: plain, hex, and base64 at each of its three offsets. */
+function encodingsOf(text: string): string[] {
+  const found = [text, Buffer.from(text).toString('hex'), Buffer.from(text, 'utf16le').toString('latin1')]
+  for (const offset of [0, 1, 2]) {
+    const whole = Buffer.concat([Buffer.alloc(offset), Buffer.from(text)])
+    const inner = (coded: string): string => coded.slice(offset === 0 ? 0 : 4, coded.length - 4)
+    found.push(inner(whole.toString('base64')), inner(whole.toString('base64url')))
+  }
+  return [...found, ...found.map((each) => each.toLowerCase()), ...found.map((each) => each.toUpperCase())]
+}
+
+describe('encrypted files', () => {
+  it('refuse another key, passphrase or kind of key, and say which field is wrong', async () => {
+    const byBytes = temporaryFolder()
+    const byPassphrase = temporaryFolder()
+    const passphrase = new Secret('correct horse', 'passphrase')
+    await (await open(byBytes)).close()
+    await (await open(byPassphrase, passphrase)).close()
+    const wrong = [
+      [byBytes, new Secret<Uint8Array>(randomBytes(32), 'key')],
+      [byBytes, new Secret<Uint8Array>(randomBytes(31), 'key')],
+      [byBytes, passphrase],
+      [byPassphrase, raw],
+      [byPassphrase, new Secret('correct horse ', 'passphrase')],
+      [byPassphrase, new Secret('', 'passphrase')],
+      [temporaryFolder(), new Secret('', 'passphrase')],
+      [temporaryFolder(), new Secret<Uint8Array>(new Uint8Array(16), 'key')],
+    ] as const
+    for (const [dir, key] of wrong) {
+      await expect(open(dir, key)).rejects.toMatchObject({ code: 'config_invalid', facts: { field: 'key' } })
+    }
+    await (await open(byPassphrase, passphrase)).close()
+  })
+
+  it('refuse a folder whose header is gone instead of beginning a new store over it', async () => {
+    const dir = temporaryFolder()
+    const secrets = await open(dir)
+    await secrets.create(place, grantWith(), 0)
+    await secrets.close()
+    rmSync(join(dir, 'store'), { recursive: true })
+    await expect(open(dir)).rejects.toMatchObject({ code: 'config_invalid', facts: { field: 'data' } })
+  })
+
+  it.each([
+    'not json',
+    '{}',
+    '{"v":1,"salt":"","kdf":{"n":1073741824,"r":8,"p":1},"check":""}',
+    '{"v":1,"salt":"","kdf":{"n":65536,"r":8,"p":1000000},"check":""}',
+    '{"v":1,"salt":"","kdf":5,"check":""}',
+  ])('refuse the damaged header %s without working on it', async (header) => {
+    const dir = temporaryFolder()
+    await (await open(dir)).close()
+    writeFileSync(join(dir, 'store', '1'), header)
+    const key = new Secret('passphrase', 'passphrase')
+    await expect(open(dir, key)).rejects.toMatchObject({ code: 'secrets_corrupt' })
+  })
+
+  it('show nothing to who has a dump without the key, in any encoding', async () => {
+    const dir = temporaryFolder()
+    const passphrase = new Secret('canary-passphrase', 'passphrase')
+    const secrets = await open(dir, passphrase)
+    const version = await secrets.create(
+      place,
+      grantWith({
+        rt: new Secret('canary-refresh', 'refresh token'),
+        at: new Secret('canary-access', 'access token'),
+        registration: 'canary-registration',
+        scopes: ['canary-scope'],
+        sid: 'canary-session',
+        claim: { owner: 'canary-owner', until: epoch(1_800_000_100) },
+      }),
+      0,
+    )
+    await secrets.update(
+      place,
+      grantWith({ gen: 1, rt: new Secret('canary-rotated', 'refresh token') }),
+      version,
+    )
+    await secrets.seal(
+      'canary-job',
+      'acme',
+      new Secret('canary-sealed', 'refresh token'),
+      epoch(1_900_000_000),
+    )
+    const other = { ...place, audience: 'canary-other' }
+    await secrets.create(other, grantWith(), 0)
+    await secrets.destroy(other, { at: epoch(1), rev: 1, cause: 'canary-cause' })
+    await secrets.close()
+
+    const files = filesOf(dir)
+    expect(files.length).toBeGreaterThanOrEqual(6)
+    const whole = files.map((path) => relative(dir, path) + readFileSync(path, 'latin1')).join('\n')
+    for (const needle of encodingsOf('canary-')) expect(whole).not.toContain(needle)
+    for (const word of ['refresh', 'active', 'kid', 'wdek', 'tomb', 'scopes'])
+      expect(whole).not.toContain(word)
+    // The search itself finds what is there.
+    expect(encodingsOf('acme').some((needle) => whole.includes(needle))).toBe(true)
+  })
+
+  it('are readable by their owner only', async () => {
+    const dir = join(temporaryFolder(), 'secrets')
+    const secrets = await open(dir)
+    await secrets.create(place, grantWith(), 0)
+    await secrets.close()
+    expect((statSync(dir).mode & 0o777).toString(8)).toBe('700')
+    for (const path of filesOf(dir)) {
+      expect((statSync(path).mode & 0o777).toString(8)).toBe('600')
+      expect((statSync(dirname(path)).mode & 0o777).toString(8)).toBe('700')
+    }
+  })
+
+  it('are refused when any byte was changed, or an old version was put back as the newest', async () => {
+    const dir = temporaryFolder()
+    const secrets = await open(dir)
+    await secrets.create(place, grantWith(), 0)
+    const [grantFile] = filesOf(dir).filter((path) => path.includes('/grants/'))
+    const path = String(grantFile)
+    const good = readFileSync(path)
+    for (let at = 0; at < good.length; at += 11) {
+      const bad = Buffer.from(good)
+      bad.writeUInt8(bad.readUInt8(at) ^ 1, at)
+      writeFileSync(path, bad)
+      expect(await codeOf(secrets.read(place))).toBe('secrets_corrupt')
+    }
+    for (const bad of ['', '.', '..', 'a.b.c.d', good.subarray(1)]) {
+      writeFileSync(path, bad)
+      expect(await codeOf(secrets.read(place))).toBe('secrets_corrupt')
+    }
+    writeFileSync(path, good)
+    expect((await secrets.read(place))?.grant?.gen).toBe(0)
+    copyFileSync(path, join(dirname(path), '2'))
+    expect(await codeOf(secrets.read(place))).toBe('secrets_corrupt')
+    await secrets.close()
+  })
+
+  it('can be destroyed also when they are damaged', async () => {
+    const dir = temporaryFolder()
+    const secrets = await open(dir)
+    await secrets.create(place, grantWith(), 0)
+    for (const path of filesOf(join(dir, 't'))) writeFileSync(path, 'damaged')
+    const tomb = { at: epoch(1), rev: 1, cause: 'revoked' }
+    await secrets.destroy(place, tomb)
+    await secrets.destroyKey('acme', 'crm', principal, tomb)
+    expect((await secrets.read(place))?.tomb).toEqual(tomb)
+    await secrets.close()
+  })
+
+  it('lose what writers left who died half-way, and nothing else', async () => {
+    const dir = temporaryFolder()
+    const secrets = await open(dir)
+    await secrets.create(place, grantWith(), 0)
+    await secrets.close()
+    const [grantFile] = filesOf(dir).filter((path) => path.includes('/grants/'))
+    writeFileSync(join(dirname(String(grantFile)), 'new-abc'), 'half')
+    const again = await open(dir)
+    expect(filesOf(dir).filter((path) => path.endsWith('new-abc'))).toEqual([])
+    expect((await again.read(place))?.grant?.gen).toBe(0)
+    await again.close()
+  })
+
+  it('answer secrets_unavailable when the folder is gone, naming it in no message', async () => {
+    const dir = temporaryFolder()
+    const secrets = await open(dir)
+    await secrets.create(place, grantWith(), 0)
+    rmSync(dir, { recursive: true })
+    writeFileSync(dir, 'a file where the folder was')
+    const failure = secrets.create({ ...place, audience: 'other' }, grantWith(), 0)
+    await expect(failure).rejects.toMatchObject({ code: 'secrets_unavailable', facts: { field: 'data' } })
+    await expect(failure).rejects.not.toThrow(dir)
+    expect(await secrets.health()).toBe('down')
+    await secrets.close()
+  })
+
+  it('do nothing more once closed, least of all under a wiped key', async () => {
+    const secrets = await open(temporaryFolder())
+    await secrets.close()
+    expect(await codeOf(secrets.create(place, grantWith(), 0))).toBe('shutting_down')
+    expect(
+      await codeOf(secrets.seal('job', 'acme', new Secret('x', 'refresh token'), epoch(2_000_000_000))),
+    ).toBe('shutting_down')
+  })
 })

@@ -4,8 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { epoch, millis, Secret } from '../../../src/model/index.ts'
-import { openVaultSecrets } from '../../../src/storage/secrets/vault.ts'
+import { Secret } from '../../../src/model/index.ts'
 import type {
   VaultDeps,
   VaultLoginOptions,
@@ -13,6 +12,7 @@ import type {
 } from '../../../src/storage/secrets/vault-options.ts'
 import { type BaoAddress, bao } from '../../kit/parts.ts'
 import { quietLog } from '../../kit/quiet.ts'
+import { clock, fetchOf } from './fake-vault.ts'
 
 const setup = new URL('../../../deploy/openbao/setup.mjs', import.meta.url).pathname
 
@@ -34,9 +34,8 @@ export async function runSetup(at: BaoAddress, args: readonly string[]): Promise
   return JSON.parse(stdout) as SetupReport
 }
 
-export const clock = { now: () => epoch(1_800_000_000), monotonic: () => millis(performance.now()) }
 export const vaultDeps: VaultDeps = {
-  fetch: (url, init) => fetch(url, init),
+  fetch: fetchOf,
   clock,
   log: quietLog,
   random: randomBytes,
@@ -82,8 +81,6 @@ export async function setUpTenant(
   }
 }
 
-export const openVault = openVaultSecrets
-
 /** The token of a login, to try what it may do. */
 export async function tokenOf(at: BaoAddress, { role, secret, mount }: VaultLoginOptions): Promise<string> {
   const answer = await bao(at, 'POST', `auth/${mount}/login`, { role_id: role, secret_id: secret?.reveal() })
@@ -97,12 +94,12 @@ export async function entriesOf(at: BaoAddress, kv: string, under = ''): Promise
   })
   if (response.status === 404) return []
   const { data } = (await response.json()) as { data: { keys: string[] } }
-  const found = await Promise.all(
-    data.keys.map((name) =>
-      name.endsWith('/') ? entriesOf(at, kv, `${under}${name}`) : [`${under}${name}`],
-    ),
-  )
-  return found.flat()
+  const found: string[] = []
+  for (const name of data.keys) {
+    const path = `${under}${name}`
+    found.push(...(name.endsWith('/') ? await entriesOf(at, kv, path) : [path]))
+  }
+  return found
 }
 
 export async function versionsWithContent(at: BaoAddress, kv: string): Promise<number> {
