@@ -4,6 +4,7 @@ import {
   type GuardedFetch,
   type Millis,
   type OAuthClient,
+  type ProviderOutcome,
   SallyportError,
   Secret,
 } from '../model/index.ts'
@@ -24,8 +25,8 @@ export interface Registration {
  */
 export interface AuthorizationServers {
   token(at: Registration, request: TokenRequest): Promise<TokenAnswer>
-  /** RFC 7009. Resolves to false where the server has no revocation endpoint. */
-  revoke(at: Registration, token: Secret, hint: 'refresh_token' | 'access_token'): Promise<boolean>
+  /** RFC 7009. `already_invalid` where the server says so, `unsupported` where it has no revocation endpoint. */
+  revoke(at: Registration, token: Secret, hint: 'refresh_token' | 'access_token'): Promise<ProviderOutcome>
 }
 
 /** Seconds until a call is given up; a refresh claim lasts longer than two of them. */
@@ -113,6 +114,29 @@ function grant(config: openid.Configuration, request: TokenRequest): Promise<ope
   return openid.refreshTokenGrant(config, refreshToken, form)
 }
 
+/** RFC 7009 §2.2 answers 200 for a token that was invalid already; Keycloak says so in the body. */
+function saysInvalid(body: string): boolean {
+  try {
+    const { error } = JSON.parse(body) as { error?: unknown }
+    return error === 'invalid_token'
+  } catch {
+    return false
+  }
+}
+
+async function revoke(config: openid.Configuration, token: Secret, hint: string): Promise<ProviderOutcome> {
+  if (config.serverMetadata().revocation_endpoint === undefined) return 'unsupported'
+  const { [openid.customFetch]: fetch } = config
+  let said = ''
+  config[openid.customFetch] = async (url, options) => {
+    const response = await (fetch as openid.CustomFetch)(url, options)
+    said = await response.clone().text()
+    return response
+  }
+  await openid.tokenRevocation(config, token.reveal(), { token_type_hint: hint })
+  return saysInvalid(said) ? 'already_invalid' : 'revoked'
+}
+
 export function createAuthorizationServers(deps: {
   readonly fetch: GuardedFetch
   readonly clock: Clock
@@ -155,11 +179,6 @@ export function createAuthorizationServers(deps: {
     async token(at, request) {
       return answerOf(await grant(await configure(at), request))
     },
-    async revoke(at, token, hint) {
-      const config = await configure(at)
-      if (config.serverMetadata().revocation_endpoint === undefined) return false
-      await openid.tokenRevocation(config, token.reveal(), { token_type_hint: hint })
-      return true
-    },
+    revoke: async (at, token, hint) => revoke(await configure(at), token, hint),
   }
 }

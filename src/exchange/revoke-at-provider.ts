@@ -17,7 +17,7 @@ export async function revokeToken(
   deps: { readonly servers: AuthorizationServers } & Pick<ExchangeDeps, 'log'>,
 ): Promise<ProviderOutcome> {
   try {
-    return (await deps.servers.revoke(at, token, 'refresh_token')) ? 'revoked' : 'unsupported'
+    return await deps.servers.revoke(at, token, 'refresh_token')
   } catch (error) {
     deps.log.warn('a revocation at the provider failed', { issuer: at.issuer }, error)
     const known = error instanceof ResponseBodyError && Object.hasOwn(outcomes, error.error)

@@ -108,7 +108,7 @@ describe('acquire', () => {
     const { exchange, need, provider, hand } = rig()
     hand()
     const all = await Promise.all(
-      Array.from({ length: 100 }, () => exchange.acquire(need(exchanged(provider.issuer)))),
+      Array.from({ length: 100 }, async () => exchange.acquire(need(exchanged(provider.issuer)))),
     )
     expect(new Set(all.map(reveal)).size).toBe(1)
     expect(provider.calls).toHaveLength(1)

@@ -8,10 +8,10 @@ describe('bar', () => {
   test('refuses a flight that began before the cut, and caches nothing of it', async () => {
     const it = rig()
     it.hand()
-    const arrived = Promise.withResolvers<void>()
+    const arrived = Promise.withResolvers<undefined>()
     const go = Promise.withResolvers<undefined>()
     it.provider.knobs.respond = () => {
-      arrived.resolve()
+      arrived.resolve(undefined)
       return go.promise
     }
     const wanted = it.need(exchanged(it.provider.issuer))

@@ -278,6 +278,7 @@ describe('revoking at the provider (RFC 7009)', () => {
       () => oauthError('unsupported_token_type'),
       'unsupported',
     ],
+    ['already_invalid where that is an error', {}, () => oauthError('invalid_token'), 'already_invalid'],
     ['failed where the server is down', {}, () => new Response(null, { status: 503 }), 'failed'],
     ['failed where the client is refused', {}, () => oauthError('invalid_client', 401), 'failed'],
     ['failed where nothing answers', {}, () => Promise.reject(new TypeError('fetch failed')), 'failed'],

@@ -27,7 +27,9 @@ async function expired(): Promise<Rig> {
 
 const storm = (exchanges: readonly Exchange[], it: Rig, each: number) =>
   Promise.all(
-    exchanges.flatMap((exchange) => Array.from({ length: each }, () => exchange.acquire(it.need(kept(it))))),
+    exchanges.flatMap((exchange) =>
+      Array.from({ length: each }, async () => exchange.acquire(it.need(kept(it)))),
+    ),
   )
 
 describe('a refresh storm', () => {
@@ -137,11 +139,11 @@ describe('no resurrection', () => {
 
   test('a cut while the refresh is under way: refused at once, nothing kept, the fresh token given back', async () => {
     const it = await expired()
-    const reached = Promise.withResolvers<void>()
+    const reached = Promise.withResolvers<undefined>()
     const answer = Promise.withResolvers<undefined>()
     it.provider.knobs.respond = ({ form }) => {
       if (form['grant_type'] !== 'refresh_token') return undefined
-      reached.resolve()
+      reached.resolve(undefined)
       return answer.promise
     }
     const waiting = codeOf(() => it.exchange.acquire(it.need(kept(it))))

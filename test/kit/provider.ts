@@ -172,7 +172,8 @@ export function fakeProvider(clock: Clock, issuer = 'https://idp.example/realms/
 
   function revoke(form: Readonly<Record<string, string>>): Response {
     const family = families.get(form['token'] ?? '')
-    if (family === undefined || family.dead) return oauthError('invalid_token')
+    // Keycloak's answer: 200 (RFC 7009 §2.2), and the truth in the body.
+    if (family === undefined || family.dead) return oauthError('invalid_token', 200)
     revoked.push(form['token'] ?? '')
     kill(family)
     return new Response(null, { status: 200 })
