@@ -3,19 +3,28 @@ import tseslint from 'typescript-eslint'
 
 /** `Secret.reveal()` is the one door out of a secret. These files hand it to its destination; no other file may. */
 const mayReveal = [
+  'src/storage/keyring.ts',
   'src/storage/secrets/**',
+  'src/audit/fingerprint.ts',
   'src/exchange/**',
   'src/identity/session/keys.ts',
+  'src/identity/session/sid.ts',
   'src/identity/capability*.ts',
   'src/egress/inject.ts',
   'src/config/**',
 ]
 
-/** Files longer than 250 code lines by nature: one table each, and a table cut in two is harder to read. */
-const mayBeLong = ['src/model/errors/table.ts', 'src/config/schema.ts']
+/** Tables: longer than 250 code lines by nature, with a row of as many cells as it needs. */
+const tables = ['src/model/errors/table.ts']
+
+/** Lists of defaults: each `??` counts as a branch, and none is one to a reader. */
+const defaults = ['src/config/expand*.ts']
 
 /** Files that may read the environment: configuration and the rim of the process. */
 const mayReadEnvironment = ['src/config/**', 'src/cli*.ts', 'src/main.ts']
+
+/** Who may open sockets outwards: the one dialler, and the command line's client of sallyport's own /v1. */
+const mayDial = ['src/egress/**', 'src/console/client.ts']
 
 /** Files that may use the global `fetch`: the shim that imports nothing, and the command line that calls its own service. */
 const mayFetch = ['src/fetch.ts', 'src/cli*.ts']
@@ -127,8 +136,9 @@ export default defineConfig(
   { files: mayReveal, rules: { 'no-restricted-syntax': ['error', ...always, ...clock] } },
   { files: mayReadEnvironment, rules: { 'no-restricted-properties': ['error', ...clocks] } },
   { files: mayFetch, rules: { 'no-restricted-globals': 'off' } },
-  { files: mayBeLong, rules: { 'max-lines': 'off' } },
-  { files: ['src/egress/**', 'src/cli*.ts'], rules: { '@typescript-eslint/no-restricted-imports': 'off' } },
+  { files: tables, rules: { 'max-lines': 'off', 'max-params': 'off' } },
+  { files: defaults, rules: { complexity: 'off' } },
+  { files: mayDial, rules: { '@typescript-eslint/no-restricted-imports': 'off' } },
   {
     files: ['src/wire.ts'],
     rules: {

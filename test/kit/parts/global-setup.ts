@@ -31,7 +31,7 @@ export async function setup(project: TestProject): Promise<Stop> {
   if (failures.length > 0) {
     await stop()
     for (const failure of failures) say(failure instanceof Error ? failure.message : String(failure))
-    throw new AggregateError(failures, 'a real part of the tests could not be had; see above')
+    throw new Error('a real part of the tests could not be had: see the lines above')
   }
   const [bao, kc] = results.map((result) => (result.status === 'fulfilled' ? result.value : {}))
   project.provide('parts', { ...bao, ...kc })

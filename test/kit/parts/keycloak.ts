@@ -15,6 +15,9 @@ const mavenPlugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
 /** Beyond what the version enables by itself. Part of the name in the cache: another list is another build. */
 const features: readonly string[] = []
 
+/** It lives for minutes on few cores: no time to repay a second compiler or a concurrent collector. */
+const quick = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
+
 const realmFile = new URL('../keycloak/realm.json', import.meta.url)
 export const admin = { user: 'admin', password: 'admin' } as const
 
@@ -72,7 +75,7 @@ async function download(home: string): Promise<void> {
     what: `Keycloak ${version}: building`,
     program: join(home, 'bin', 'kc.sh'),
     args: ['build', '--db=dev-file', ...list],
-    env: { JAVA: java },
+    env: { JAVA: java, JAVA_OPTS_APPEND: quick.join(' ') },
   })
 }
 
@@ -123,14 +126,7 @@ async function launch(folder: string, more: readonly string[]): Promise<{ baseUr
   const daemon = await startDaemon({
     program: await findJava(),
     args: [
-      ...[
-        '-Xms128m',
-        '-Xmx512m',
-        '-XX:+UseSerialGC',
-        '-XX:TieredStopAtLevel=1',
-        '-Dfile.encoding=UTF-8',
-        ...open,
-      ],
+      ...['-Xms128m', '-Xmx512m', ...quick, '-Dfile.encoding=UTF-8', ...open],
       '-Djava.util.concurrent.ForkJoinPool.common.threadFactory=io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory',
       '-Djava.util.logging.manager=org.jboss.logmanager.LogManager',
       ...[`-Dkc.home.dir=${folder}`, `-Djboss.server.config.dir=${join(folder, 'conf')}`],

@@ -6,12 +6,15 @@ interface Tool {
   readonly name: string
   /** Debian packages; of alternatives the first that the machine knows. */
   readonly packages: readonly string[]
+  /** The Homebrew formula. */
+  readonly formula: string
   find(): string | undefined
 }
 
 const java: Tool = {
   name: 'Java 17 or newer',
   packages: ['openjdk-21-jre-headless', 'openjdk-17-jre-headless', 'default-jre-headless'],
+  formula: 'openjdk',
   find: () =>
     candidates().find((program) => Number(/version "(\d+)/.exec(version(program, '-version'))?.[1]) >= 17),
 }
@@ -19,12 +22,14 @@ const java: Tool = {
 const maven: Tool = {
   name: 'Maven',
   packages: ['maven'],
+  formula: 'maven',
   find: () => (version('mvn', '-version').includes('Apache Maven') ? 'mvn' : undefined),
 }
 
 const python: Tool = {
   name: 'Python 3 with pip',
   packages: ['python3-pip'],
+  formula: 'python',
   find: () => (version('python3', '-m', 'pip', '--version').startsWith('pip ') ? 'python3' : undefined),
 }
 
@@ -55,7 +60,7 @@ async function found(tool: Tool): Promise<string> {
 
 async function install(tool: Tool): Promise<string> {
   const apt = version('apt-get', '--version').startsWith('apt ')
-  if (!apt || process.getuid?.() !== 0) throw new Error(missing(tool, apt ? known(tool) : undefined))
+  if (!apt || process.getuid?.() !== 0) throw new Error(missing(tool))
   await run({ what: 'reading the package lists', program: 'apt-get', args: ['update', '-q'] })
   await run({
     what: `installing ${tool.name}`,
@@ -64,19 +69,21 @@ async function install(tool: Tool): Promise<string> {
     env: { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
   })
   const program = tool.find()
-  if (program === undefined) throw new Error(missing(tool, known(tool)))
+  if (program === undefined) throw new Error(missing(tool))
   return program
 }
 
 function known(tool: Tool): string {
   const offered = tool.packages.find((name) => version('apt-cache', 'show', name).startsWith('Package:'))
-  return offered ?? tool.packages.at(-1)!
+  return offered ?? tool.packages[0]!
 }
 
-function missing(tool: Tool, aptPackage: string | undefined): string {
-  const remedy =
-    aptPackage === undefined
-      ? `Install it and see that it is on the PATH`
-      : `Run: sudo apt-get install --no-install-recommends ${aptPackage}`
-  return `${tool.name} is needed to get the real parts of the tests and is not here. ${remedy} — or leave the tests out that need it: SALLYPORT_TEST_OFFLINE=1 npm test`
+function missing(tool: Tool): string {
+  return [
+    `${tool.name} is needed to get the real parts of the tests, and is not on the PATH.`,
+    process.platform === 'darwin'
+      ? `Run: brew install ${tool.formula}`
+      : `Run: sudo apt-get install --no-install-recommends ${known(tool)} (or what your system calls it)`,
+    'Or leave out the tests that need it: SALLYPORT_TEST_OFFLINE=1 npm test',
+  ].join(' ')
 }
