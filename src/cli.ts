@@ -100,7 +100,6 @@ function addDevToken(dev: Command): void {
 
 interface ScopeOptions extends CommonOptions {
   readonly issuer?: string
-  readonly server?: string
   readonly cause: string
 }
 
@@ -109,27 +108,22 @@ function scopeOf(kind: string, id: string | undefined, options: ScopeOptions): S
     kind,
     ...(id === undefined ? {} : { id }),
     ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
-    ...(options.server === undefined ? {} : { server: options.server }),
   }
 }
 
 function withScope(command: Command): Command {
   return withCommon(command)
     .option('--issuer <url>', "the principal's issuer; by default the login's")
-    .option('--server <name>', 'the server that a tool belongs to')
     .requiredOption('--cause <text>', 'why, for the record')
 }
 
-const scopeHelp = 'user | workload | client | session | connection | downstream | server | tool | tenant'
+const scopeHelp = 'user | workload | client | session | connection | downstream | server | tenant'
 
 function addRevocationVerbs(program: Command): void {
   withScope(
     program.command('revoke <scope> [id]').description(`end access, completely, now. Scope: ${scopeHelp}`),
   )
-    .option(
-      '--hold',
-      'nothing new either, until a release (the default for user, workload, client, server, tool)',
-    )
+    .option('--hold', 'nothing new either, until a release (the default for user, workload, client, server)')
     .option('--no-hold', 'let a newer sign-in begin anew')
     .option('--id <id>', 'idempotency id: the same id again continues the same revocation')
     .addOption(

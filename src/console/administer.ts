@@ -1,12 +1,11 @@
 import { type AdminAnswer, type AdminEndpoint, callAdmin } from './client.ts'
 import { exit, type ExitCode, type Output, say } from './output.ts'
 
-/** A scope as it is said on the command line: `user alice`, `session <sid>`, `tool refund --server crm`. */
+/** A scope as it is said on the command line: `user alice`, `session <sid>`, `tenant`. */
 export interface ScopeWords {
   readonly kind: string
   readonly id?: string
   readonly issuer?: string
-  readonly server?: string
 }
 
 export interface RevokeWords {

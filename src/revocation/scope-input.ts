@@ -5,8 +5,6 @@ export interface ScopeInput {
   readonly kind: string
   readonly id?: string
   readonly issuer?: string
-  /** The server that a tool belongs to. */
-  readonly server?: string
 }
 
 /** JSON Schema of `ScopeInput`; the routes validate with it. */
@@ -16,11 +14,10 @@ export const scopeSchema = {
   additionalProperties: false,
   properties: {
     kind: {
-      enum: ['tenant', 'user', 'workload', 'client', 'session', 'connection', 'downstream', 'server', 'tool'],
+      enum: ['tenant', 'user', 'workload', 'client', 'session', 'connection', 'downstream', 'server'],
     },
     id: { type: 'string', minLength: 1, maxLength: 512 },
     issuer: { type: 'string', minLength: 1, maxLength: 512 },
-    server: { type: 'string', minLength: 1, maxLength: 128 },
   },
 } as const
 
@@ -61,12 +58,10 @@ export function readScope(input: ScopeInput, names: ScopeNames): Scope {
       return { kind: 'downstream', tenant, downstream: known(id, names.downstreams, 'downstream') }
     case 'server':
       return { kind: 'server', tenant, server: known(id, names.servers, 'server') }
-    case 'tool':
-      return { kind: 'tool', tenant, server: known(input.server ?? '', names.servers, 'server'), tool: id }
     default:
       throw malformed(
         'scope.kind',
-        'one of tenant, user, workload, client, session, connection, downstream, server, tool',
+        'one of tenant, user, workload, client, session, connection, downstream, server',
       )
   }
 }
@@ -93,5 +88,5 @@ function malformed(field: string, remedy: string): SallyportError {
 
 /** Cut and hold for what should not come back by itself, cut alone for what ends with a sign-out (design §7). */
 export function holdsByDefault(scope: Scope): boolean {
-  return scope.kind === 'user' || scope.kind === 'client' || scope.kind === 'server' || scope.kind === 'tool'
+  return scope.kind === 'user' || scope.kind === 'client' || scope.kind === 'server'
 }
