@@ -10,7 +10,7 @@ const usage = `usage: setup.mjs --address URL --tenant NAME --group NAME [--grou
 The administrative token comes from BAO_TOKEN or VAULT_TOKEN, a private CA from NODE_EXTRA_CA_CERTS.
 
   --address URL       scheme, host and port of the server
-  --tenant NAME       the tenant: a-z, 0-9 and -
+  --tenant NAME       the tenant: a-z, 0-9, - and _
   --group NAME        a vault group, by default the name of a server; may be given several times
   --name NAME         what the logins are for; default "sallyport"
   --kv PATH           mount of KV version 2; default "sp-kv"
@@ -21,7 +21,7 @@ The administrative token comes from BAO_TOKEN or VAULT_TOKEN, a private CA from 
   --secret-dir DIR    make a secret id for each login and write it to DIR/<login>.secret-id (0600), unless it is there
   --json              one JSON object on standard output`
 
-const slug = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+const slug = /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 const mount = /^[A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+)*$/
 const logins = ['runtime', 'connecting', 'keeper']
 
@@ -50,11 +50,11 @@ function readOptions(args, env) {
   const address = URL.canParse(values.address ?? '') ? new URL(values.address) : undefined
   if (address === undefined || !/^https?:$/.test(address.protocol))
     throw new UsageError('--address: an http or https URL')
-  if (!slug.test(values.tenant ?? '')) throw new UsageError('--tenant: a-z, 0-9 and -, at most 63')
+  if (!slug.test(values.tenant ?? '')) throw new UsageError('--tenant: a-z, 0-9, - and _, at most 63')
   if (!(values.group ?? []).length || !values.group.every((name) => slug.test(name))) {
-    throw new UsageError('--group: at least one, of a-z, 0-9 and -, at most 63')
+    throw new UsageError('--group: at least one, of a-z, 0-9, - and _, at most 63')
   }
-  if (!slug.test(values.name)) throw new UsageError('--name: a-z, 0-9 and -, at most 63')
+  if (!slug.test(values.name)) throw new UsageError('--name: a-z, 0-9, - and _, at most 63')
   for (const name of ['kv', 'transit', 'approle']) {
     if (!mount.test(values[name])) throw new UsageError(`--${name}: letters, digits, -, _ and /`)
   }

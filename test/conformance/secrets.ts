@@ -123,7 +123,7 @@ export function secretsConformance(name: string, start: () => Promise<SecretsFix
         )
       })
 
-      it.each(['../hr', 'crm/..', 'CRM', 'c rm', '', 'crm.hr', '-crm', 'a'.repeat(64)])(
+      it.each(['../hr', 'crm/..', 'CRM', 'c rm', '', 'crm.hr', '-crm', 'crm-', 'a'.repeat(64)])(
         'refuses the vault group %j, which is no slug',
         async (group) => {
           expect(await codeOf(secrets.read(placeOf(somebody(), { group })))).toBe('config_invalid')

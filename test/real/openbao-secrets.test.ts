@@ -250,7 +250,7 @@ describe.skipIf(here === undefined)('opening secrets in OpenBao, refused with fi
 
   it('makes missing transit keys where the login may', async () => {
     const options = await setUpTenant(at)
-    const login = { kind: 'token', token: new Secret(at.rootToken, 'token'), mount: 'token' } as const
+    const login = { kind: 'token', token: new Secret(at.rootToken, 'token'), mount: '' } as const
     const secrets = await openVaultSecrets(
       { ...options, groups: ['sales'], logins: { runtime: login, connecting: login, keeper: login } },
       vaultDeps,

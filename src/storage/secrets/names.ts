@@ -8,17 +8,18 @@ export interface VaultGroup {
 }
 
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
-const slugPattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+const slugPattern = /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 
 /**
- * A tenant or group name as it may stand in a path, a policy and a key's name: `[a-z0-9-]`, at most 63. Anything
+ * A tenant or group name as it may stand in a path, a policy and a key's name. Anything
  * else could leave its place in the path. @throws config_invalid
  */
 export function slug(value: string, field: 'tenant' | 'group'): string {
   if (slugPattern.test(value)) return value
   throw new SallyportError('config_invalid', {
     field,
-    remedy: 'a tenant or vault group is 1 to 63 of a-z, 0-9 and -, and neither begins nor ends with -',
+    remedy:
+      'a tenant or vault group is 1 to 63 of a-z, 0-9, - and _, begins with a letter or digit, ends not with -',
   })
 }
 

@@ -3,7 +3,7 @@ import type { Log } from '../../telemetry/log.ts'
 import type { Role } from './backend.ts'
 import type { RandomBytes } from './envelope.ts'
 
-/** How one login gets its token. `mount` is the auth method's; `role` and `secret` are AppRole's ids. */
+/** How one login gets its token. `role` and `secret` are AppRole's ids, `mount` is where AppRole is mounted. */
 export interface VaultLoginOptions {
   readonly kind: 'token' | 'approle'
   readonly token?: Secret

@@ -38,7 +38,7 @@ function logIns(options: VaultOptions, client: VaultClient, deps: VaultDeps): Re
   const known = new Map<VaultLoginOptions, Login>()
   const of = (role: Role): Login => {
     const given = options.logins[role]
-    checkName('vault.login.mount', given.mount)
+    if (given.kind === 'approle') checkName('vault.login.mount', given.mount)
     const make = given.kind === 'approle' ? appRoleLogin : tokenLogin
     const login = known.get(given) ?? make({ ...deps, role, options: given, client })
     known.set(given, login)

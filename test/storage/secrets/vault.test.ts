@@ -259,7 +259,7 @@ describe('opening a Vault, refused with field and remedy', () => {
   })
 
   it('refuses a token login without a token', async () => {
-    const options = optionsFor('http://127.0.0.1:9', { kind: 'token', mount: 'token' })
+    const options = optionsFor('http://127.0.0.1:9', { kind: 'token', mount: '' })
     await expect(openVaultSecrets(options, deps)).rejects.toMatchObject({ code: 'config_invalid' })
   })
 })
