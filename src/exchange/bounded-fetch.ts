@@ -26,11 +26,9 @@ export function boundedFetch(fetch: GuardedFetch): CustomFetch {
   return async (url, { method, headers, body, redirect, signal }) => {
     const init: RequestInit = { method, headers, redirect, ...(signal === undefined ? {} : { signal }) }
     const response = await fetch(url, body === undefined ? init : { ...init, body })
-    if (response.body === null) return response
-    return new Response(await readBounded(response.body), {
-      status: response.status,
-      statusText: response.statusText,
-      headers: response.headers,
-    })
+    const { status, statusText, headers: answered, body: stream } = response
+    const bytes = stream === null ? undefined : await readBounded(stream)
+    const content = bytes === undefined || bytes.byteLength === 0 ? null : bytes
+    return new Response(content, { status, statusText, headers: answered })
   }
 }
