@@ -43,8 +43,15 @@ function codeOf(error: unknown): string {
   return 'UNKNOWN'
 }
 
+/** The dialler judged the address before anything was sent. */
+function refusedAddress(error: SallyportError): SallyportError {
+  if (error.code !== 'address_refused') return error
+  const remedy = 'the address of the vault may not be dialled: allow it under network.allow'
+  return new SallyportError('address_refused', { field: 'vault.address', remedy }, error)
+}
+
 function failureOf(error: unknown): Error {
-  if (error instanceof SallyportError) return error
+  if (error instanceof SallyportError) return refusedAddress(error)
   const name = error instanceof Error ? error.name : ''
   if (name === 'TimeoutError' || name === 'AbortError') return new VaultFailure('timeout', 'TIMEOUT')
   return new VaultFailure('unreachable', codeOf(error))

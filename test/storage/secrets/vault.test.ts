@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { epoch, type GrantPlace, Secret } from '../../../src/model/index.ts'
+import { epoch, type GrantPlace, SallyportError, Secret } from '../../../src/model/index.ts'
 import { openVaultSecrets } from '../../../src/storage/secrets/vault.ts'
 import type { VaultDeps, VaultLoginOptions } from '../../../src/storage/secrets/vault-options.ts'
 import { codeOf, grantWith } from '../../conformance/secrets.ts'
@@ -246,6 +246,18 @@ describe('opening a Vault, refused with field and remedy', () => {
       })
       await secrets.close()
     }
+  })
+
+  it('says that the network rules do not let it dial the address', async () => {
+    const refuse = async (): Promise<never> => {
+      throw new SallyportError('address_refused')
+    }
+    await expect(
+      openVaultSecrets(optionsFor('http://10.0.0.1:8200'), { ...deps, fetch: refuse }),
+    ).rejects.toMatchObject({
+      code: 'address_refused',
+      facts: { field: 'vault.address', remedy: expect.stringContaining('network.allow') },
+    })
   })
 
   it('refuses a KV mount of version 1', async () => {
