@@ -1,5 +1,5 @@
 import type { Path } from './document.ts'
-import type { Form } from './expand.ts'
+import type { Form } from './expanding.ts'
 import { type Expanded, faces } from './expanded.ts'
 import { isLocal, parseListen, reaches } from './listen.ts'
 import type { Report } from './report.ts'

@@ -3,7 +3,7 @@ import { checkClient, checkDownstreams } from './check-downstreams.ts'
 import { checkNetwork } from './check-network.ts'
 import { checkServers } from './check-servers.ts'
 import type { Path } from './document.ts'
-import type { Expanding } from './expand.ts'
+import type { Expanding } from './expanding.ts'
 import type { Expanded } from './expanded.ts'
 import { filePath } from './references.ts'
 
@@ -20,8 +20,10 @@ export function check(config: Expanded, context: Expanding): void {
 
 function checkLogin(config: Expanded, { report }: Expanding): void {
   const { login } = config
-  if (login === undefined)
-    return report.fault(['login'], 'nothing says who a person is', 'give login: { issuer: https://… }')
+  if (login === undefined) {
+    report.fault(['login'], 'nothing says who a person is', 'give login: { issuer: https://… }')
+    return
+  }
   if (login.client !== undefined) checkClient(login.client, ['login', 'client'], report)
   for (const [index, { subjects }] of config.workloads.entries()) {
     for (const [at, subject] of subjects.entries()) {

@@ -23,7 +23,7 @@ export interface LoginSlice {
 }
 
 /** An issuer of workload tokens, such as a cluster. */
-export interface WorkloadSlice {
+interface WorkloadSlice {
   readonly issuer: string
   readonly audience: string
   /** Subjects that are taken; a `*` at the end stands for any rest. */

@@ -15,7 +15,7 @@ import { ConfigErrors } from './errors.ts'
 /** Where a value stands: keys and list indices from the top. */
 export type Path = readonly (string | number)[]
 
-export interface Place {
+interface Place {
   readonly line: number
   readonly column: number
 }
@@ -160,8 +160,8 @@ function syntaxFault(error: YAMLError): Fault {
 function refuseFeatures(root: Node | null, reject: (node: Node | null, what: Fault) => void): void {
   if (root === null) return
   visit(root, (_, node) => {
-    if (isAlias(node) || (isNode(node) && 'anchor' in node && node.anchor !== undefined)) {
-      reject(node as Node, {
+    if (isAlias(node) || (isNode(node) && node.anchor !== undefined)) {
+      reject(node, {
         problem: 'anchors and aliases are not read',
         remedy: 'write the value out at its place',
       })
@@ -205,7 +205,7 @@ function descend(root: Node | null, path: Path, want: 'key' | 'value'): Node | n
       )
       if (pair === undefined) break
       node = pair.value as Node | null
-      found = want === 'key' || node === null ? (pair.key as Node) : node
+      found = want === 'key' ? (pair.key as Node) : node
     } else if (isSeq(node)) {
       const item: unknown = node.items[Number(step)]
       if (item === undefined) break

@@ -1,5 +1,5 @@
 import type { Path } from './document.ts'
-import type { Expanding } from './expand.ts'
+import { type Expanding, present } from './expanding.ts'
 import type { ExpandedDownstream, ExpandedLogin, ExpandedTarget } from './expanded.ts'
 import { readOpenApi } from './openapi.ts'
 import { type Catalogue, catalogue } from './operations.ts'
@@ -7,9 +7,6 @@ import type { WrittenConfig } from './schema/root.ts'
 
 type Written = NonNullable<WrittenConfig['downstreams']>[string]
 type WrittenTarget = NonNullable<Written['client-credentials']>
-/** Without the members that are undefined. */
-type Present<T> = { [Key in keyof T]: Exclude<T[Key], undefined> }
-
 export interface Downstreams {
   readonly downstreams: Readonly<Record<string, ExpandedDownstream>>
   readonly catalogues: ReadonlyMap<string, Catalogue>
@@ -56,19 +53,13 @@ function expandOne(written: Written, known: Catalogue, login: ExpandedLogin | un
 /** The client of the login is one of its issuer only. */
 function target(written: WrittenTarget, login: ExpandedLogin | undefined): ExpandedTarget {
   const issuer = written.issuer ?? login?.issuer
-  const client = written.client ?? (issuer === login?.issuer ? login?.client : undefined)
-  const { scope = [] } = written
+  const inherited = issuer === login?.issuer ? login : undefined
+  const client = written.client ?? inherited?.client
+  const { audience, resource, scope = [] } = written
   return {
-    ...(issuer === undefined ? {} : { issuer }),
-    insecure: written.insecure ?? (issuer === login?.issuer && login?.insecure) ?? false,
-    ...(client === undefined ? {} : { client: present(client) }),
-    ...(written.audience === undefined ? {} : { audience: written.audience }),
-    ...(written.resource === undefined ? {} : { resource: written.resource }),
+    ...present({ issuer, audience, resource, client: client === undefined ? undefined : present(client) }),
+    insecure: written.insecure ?? inherited?.insecure ?? false,
     extra_audiences: written.extra_audiences ?? [],
     scope: typeof scope === 'string' ? scope.split(' ') : scope,
   }
-}
-
-export function present<T extends object>(members: T): Present<T> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Present<T>
 }

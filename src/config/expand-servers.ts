@@ -1,6 +1,6 @@
 import type { Path } from './document.ts'
-import { present } from './expand-downstreams.ts'
-import type { ExpandedLogin, ExpandedServer, ExpandedTool, ExpandedUse } from './expanded.ts'
+import { present } from './expanding.ts'
+import type { ExpandedLogin, ExpandedServer, ExpandedTool } from './expanded.ts'
 import type { Catalogue } from './operations.ts'
 import { onlyServer, type Report } from './report.ts'
 import type { WrittenConfig } from './schema/root.ts'
@@ -58,29 +58,44 @@ function expandServer(
   written: Written,
   terms: ServerTerms & { readonly alone: boolean },
 ): ExpandedServer {
-  const { url, alone, login } = terms
-  const place: Path = ['servers', name]
+  const { url, accept, client } = written
+  return {
+    ...present({ url, accept, client: client === undefined ? undefined : present(client) }),
+    insecure: written.insecure ?? false,
+    ...expandAudiences(name, written, terms),
+    ...expandRules(['servers', name], written, terms),
+    environment: written.environment ?? terms.environment,
+    vault_group: written.vault_group ?? name,
+  }
+}
+
+function expandAudiences(
+  name: string,
+  written: Written,
+  { url, alone, login }: ServerTerms & { readonly alone: boolean },
+): Pick<ExpandedServer, 'resource' | 'audiences' | 'extra_audiences'> {
   const resource = written.resource ?? (alone ? `${url}/mcp` : `${url}/${name}/mcp`)
   const extra = written.extra_audiences ?? 'refuse'
   return {
-    ...(written.url === undefined ? {} : { url: written.url }),
-    insecure: written.insecure ?? false,
     resource,
     audiences: written.audiences ?? login?.audiences ?? [resource],
     extra_audiences: extra === 'refuse' ? [] : extra,
-    allow: written.allow ?? [],
-    deny: written.deny ?? [],
+  }
+}
+
+function expandRules(
+  place: Path,
+  { allow, deny, tools, direct }: Written,
+  terms: ServerTerms,
+): Pick<ExpandedServer, 'allow' | 'deny' | 'tools' | 'direct'> {
+  const entries = Object.entries(tools ?? {})
+  return {
+    allow: allow ?? [],
+    deny: deny ?? [],
     tools: Object.fromEntries(
-      Object.entries(written.tools ?? {}).map(([tool, one]) => [
-        tool,
-        expandTool(one, [...place, 'tools', tool], terms),
-      ]),
+      entries.map(([name, tool]) => [name, expandTool(tool, [...place, 'tools', name], terms)]),
     ),
-    direct: (written.direct ?? []).map((use, index) => expandOp(use, [...place, 'direct', index], terms)),
-    ...(written.accept === undefined ? {} : { accept: written.accept }),
-    environment: written.environment ?? terms.environment,
-    vault_group: written.vault_group ?? name,
-    ...(written.client === undefined ? {} : { client: present(written.client) }),
+    direct: (direct ?? []).map((use, index) => expandOp(use, [...place, 'direct', index], terms)),
   }
 }
 
@@ -92,7 +107,7 @@ function expandTool(written: WrittenTool, place: Path, terms: ServerTerms): Expa
     uses: uses.map((use, index) => {
       const spot = [...place, 'uses', index]
       if (typeof use === 'string') return expandOp(use, spot, terms)
-      return present({ ...use, op: expandOp(use.op, [...spot, 'op'], terms) }) as ExpandedUse
+      return present({ ...use, op: expandOp(use.op, [...spot, 'op'], terms) })
     }),
   }
 }

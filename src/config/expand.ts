@@ -3,21 +3,10 @@ import type { Expanded, ExpandedListen, ExpandedLogin, ExpandedVault, Face } fro
 import { faces } from './expanded.ts'
 import { expandDownstreams } from './expand-downstreams.ts'
 import { expandServers } from './expand-servers.ts'
-import type { Sources } from './references.ts'
-import type { Report } from './report.ts'
+import { type Expanding, type Form, present } from './expanding.ts'
 import { loginDefaults } from './schema/login.ts'
 import type { WrittenConfig } from './schema/root.ts'
 import { inSeconds } from './texts.ts'
-
-export type Form = 'single' | 'dev'
-
-export interface Expanding {
-  readonly form: Form
-  /** The configuration file's folder: relative paths begin here. */
-  readonly folder: string
-  readonly report: Report
-  readonly sources: Sources
-}
 
 const ports: Readonly<Record<Face, number>> = { egress: 9180, admin: 9183, telemetry: 9185 }
 
@@ -51,7 +40,11 @@ export async function expand(written: WrittenConfig, context: Expanding): Promis
     ...(written.key === undefined ? {} : { key: written.key }),
     ...(written.vault === undefined ? {} : { vault: expandVault(written.vault, context) }),
     listen,
-    ...expandLimits(written),
+    record: expandRecord(written),
+    session: expandSession(written),
+    network: { allow: [], deny: [], ...present(written.network ?? {}) },
+    limits: expandTimeouts(written),
+    log: { level: written.log?.level ?? 'info' },
   }
 }
 
@@ -126,26 +119,25 @@ function expandVault(
   }
 }
 
-function expandLimits(
-  written: WrittenConfig,
-): Pick<Expanded, 'record' | 'session' | 'network' | 'limits' | 'log'> {
-  const { record, session, network, limits, log } = written
+function expandRecord({ record }: WrittenConfig): Expanded['record'] {
+  const { reads, retention } = record ?? {}
+  return { reads: reads ?? 'handed', ...(retention === undefined ? {} : { retention: inSeconds(retention) }) }
+}
+
+function expandSession({ session }: WrittenConfig): Expanded['session'] {
+  const { lifetime, key_rotation: rotation, algorithm } = session ?? {}
   return {
-    record: {
-      reads: record?.reads ?? 'handed',
-      ...(record?.retention === undefined ? {} : { retention: inSeconds(record.retention) }),
-    },
-    session: {
-      lifetime: inSeconds(session?.lifetime ?? '300s'),
-      key_rotation: inSeconds(session?.key_rotation ?? '12h'),
-      algorithm: session?.algorithm ?? 'EdDSA',
-    },
-    network: { allow: network?.allow ?? [], deny: network?.deny ?? [] },
-    limits: {
-      connect: inSeconds(limits?.connect ?? '5s'),
-      headers: inSeconds(limits?.headers ?? '60s'),
-      idle: inSeconds(limits?.idle ?? '300s'),
-    },
-    log: { level: log?.level ?? 'info' },
+    lifetime: inSeconds(lifetime ?? '300s'),
+    key_rotation: inSeconds(rotation ?? '12h'),
+    algorithm: algorithm ?? 'EdDSA',
+  }
+}
+
+function expandTimeouts({ limits }: WrittenConfig): Expanded['limits'] {
+  const { connect, headers, idle } = limits ?? {}
+  return {
+    connect: inSeconds(connect ?? '5s'),
+    headers: inSeconds(headers ?? '60s'),
+    idle: inSeconds(idle ?? '300s'),
   }
 }

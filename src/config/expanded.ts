@@ -53,7 +53,7 @@ export interface ExpandedLogin {
   readonly skew: number
 }
 
-export interface ExpandedWorkload {
+interface ExpandedWorkload {
   readonly issuer: string
   readonly insecure: boolean
   readonly audience: string

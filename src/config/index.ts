@@ -9,10 +9,9 @@
  * What decides has a version, the digest of its long form: the same rules give the same version on every replica,
  * however they are written.
  */
-export type { Config, ListenAddress, LoginSlice, VaultLogin, VaultSlice, WorkloadSlice } from './config.ts'
+export type { Config, VaultSlice } from './config.ts'
 export { ConfigErrors } from './errors.ts'
-export type { Expanded } from './expanded.ts'
-export { dataFolder, expandConfig, loadBoth, loadConfig, type Loaded, type LoadOptions } from './load.ts'
+export { dataFolder, loadBoth, loadConfig, type Loaded, type LoadOptions } from './load.ts'
 export { printConfig } from './print.ts'
 export { jsonSchema } from './shape.ts'
 export { watchConfig } from './watch.ts'

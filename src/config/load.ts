@@ -6,7 +6,8 @@ import { check } from './check.ts'
 import type { Config } from './config.ts'
 import { type Document, readDocument } from './document.ts'
 import { ConfigErrors } from './errors.ts'
-import { expand, type Form } from './expand.ts'
+import { expand } from './expand.ts'
+import type { Form } from './expanding.ts'
 import type { Expanded } from './expanded.ts'
 import { reportIssues } from './problems.ts'
 import { createSecretReader, type FileFacts, fillIn, type Sources, whyUnreadable } from './references.ts'
@@ -55,11 +56,6 @@ export async function loadBoth(path: string, options: LoadOptions): Promise<Load
   const config = await resolveConfig(expanded, { ...context, read, random: options.random ?? randomBytes })
   report.settle()
   return { config, expanded }
-}
-
-/** The long form of a configuration for `validate --expand`: secrets stand as references. @throws ConfigErrors */
-export async function expandConfig(path: string, options: LoadOptions): Promise<Expanded> {
-  return (await loadBoth(path, options)).expanded
 }
 
 /**

@@ -15,7 +15,7 @@ export interface Catalogue {
 }
 
 /** `GET /orders/{id}` in parts, or why it is none. */
-export function parseOperation(text: string): { readonly method: string; readonly path: string } | string {
+function parseOperation(text: string): { readonly method: string; readonly path: string } | string {
   const [, method, path] = /^(\S+) +(\S+)$/.exec(text) ?? []
   if (method === undefined || path === undefined) return 'this is no method and path'
   if (!/^[A-Z]{1,20}$/.test(method)) return 'the method is not in capitals'

@@ -42,24 +42,42 @@ function reportIssue(issue: Issue, at: Path, context: Context): void {
     case 'unrecognized_keys':
       for (const key of issue.keys) reportUnknownKey(path, key, context)
       return
-    case 'invalid_union':
-      return reportUnion(issue, path, context)
+    case 'invalid_union': {
+      reportUnion(issue, path, context)
+      return
+    }
     case 'invalid_key':
       for (const inner of issue.issues) reportIssue({ ...inner, path: [] }, path, context)
       return
     case 'invalid_value':
-      if (typeof valueAt(report.document.value, path) !== 'string') return reportType(path, context)
-      return report.fault(path, 'this is none of the known words', `write ${list(issue.values.map(String))}`)
-    case 'invalid_type':
-      return reportType(path, { report, root })
-    case 'too_small':
-      return report.fault(path, 'this is too small or has too few entries', `give at least ${issue.minimum}`)
-    case 'too_big':
-      return report.fault(path, 'this is too large or has too many entries', `give at most ${issue.maximum}`)
-    case 'custom':
-      return report.fault(path, issue.message, String(issue.params?.['remedy'] ?? 'correct it'))
-    default:
-      return report.fault(path, 'this has not the right form', expectation(shapesAt(root, path)))
+      if (typeof valueAt(report.document.value, path) !== 'string') {
+        reportType(path, context)
+        return
+      }
+      {
+        report.fault(path, 'this is none of the known words', `write ${list(issue.values.map(String))}`)
+        return
+      }
+    case 'invalid_type': {
+      reportType(path, { report, root })
+      return
+    }
+    case 'too_small': {
+      report.fault(path, 'this is too small or has too few entries', `give at least ${issue.minimum}`)
+      return
+    }
+    case 'too_big': {
+      report.fault(path, 'this is too large or has too many entries', `give at most ${issue.maximum}`)
+      return
+    }
+    case 'custom': {
+      report.fault(path, issue.message, String(issue.params?.['remedy'] ?? 'correct it'))
+      return
+    }
+    default: {
+      report.fault(path, 'this has not the right form', expectation(shapesAt(root, path)))
+      return
+    }
   }
 }
 
@@ -68,7 +86,10 @@ function reportUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: Pat
   const meant = issue.errors.find((errors) =>
     errors.some((inner) => !(inner.code === 'invalid_type' && inner.path.length === 0)),
   )
-  if (meant === undefined) return reportType(path, context)
+  if (meant === undefined) {
+    reportType(path, context)
+    return
+  }
   for (const inner of meant) reportIssue(inner, path, context)
 }
 
@@ -76,8 +97,10 @@ function reportUnknownKey(path: Path, key: string, { report, root }: Context): v
   const known = knownKeys(root, path)
   const spot = [...path, key]
   const shown = /^[\w .-]{1,40}$/.test(key) ? `"${key}"` : 'this'
-  if (notYet.has(key))
-    return report.fault(spot, `this version does not have ${shown}`, `remove it; it has ${list(known)}`)
+  if (notYet.has(key)) {
+    report.fault(spot, `this version does not have ${shown}`, `remove it; it has ${list(known)}`)
+    return
+  }
   const near = nearest(key, known)
   report.fault(
     spot,
@@ -89,8 +112,14 @@ function reportUnknownKey(path: Path, key: string, { report, root }: Context): v
 function reportType(path: Path, { report, root }: Context): void {
   const value = valueAt(report.document.value, path)
   const expected = expectation(shapesAt(root, path))
-  if (value === undefined) return report.fault(path, 'this is missing', expected)
-  if (value === null) return report.fault(path, 'there is nothing here', `${expected}, or remove the key`)
+  if (value === undefined) {
+    report.fault(path, 'this is missing', expected)
+    return
+  }
+  if (value === null) {
+    report.fault(path, 'there is nothing here', `${expected}, or remove the key`)
+    return
+  }
   const quote =
     typeof value === 'number' || typeof value === 'boolean' ? '; put it in quotes if it is a text' : ''
   report.fault(path, `this is ${kindOf(value)}`, `${expected}${quote}`)
@@ -151,7 +180,7 @@ function list(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}`
 }
 
-export function valueAt(value: unknown, path: Path): unknown {
+function valueAt(value: unknown, path: Path): unknown {
   let found = value
   for (const step of path) {
     if (typeof found !== 'object' || found === null || !Object.hasOwn(found, step)) return undefined

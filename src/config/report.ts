@@ -53,7 +53,7 @@ function asWritten(value: unknown, path: Path): Path {
 }
 
 /** `downstreams.orders.operations[2].op`. */
-export function pathText(path: Path): string {
+function pathText(path: Path): string {
   let text = ''
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`

@@ -2,7 +2,7 @@ import { Secret, seconds } from '../model/index.ts'
 import type { Config, ListenAddress, LoginSlice, VaultLogin, VaultSlice } from './config.ts'
 import { policyDigest } from './digest.ts'
 import type { Path } from './document.ts'
-import type { Expanding } from './expand.ts'
+import type { Expanding } from './expanding.ts'
 import type {
   Expanded,
   ExpandedListen,

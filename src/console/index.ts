@@ -7,5 +7,5 @@ export { connect, failed, revoke, sayInLog, type ScopeWords, show } from './admi
 export { auditExport, auditQuery, auditTail, auditVerify, parseMoment } from './audit.ts'
 export { type AdminEndpoint, callAdmin, findInstance, runFiles } from './client.ts'
 export { exit, type ExitCode, type Output, say } from './output.ts'
-export { explain, type ExplainTerms, type ExplainWords } from './explain.ts'
-export { type Checked, validate, type ValidateWords } from './validate.ts'
+export { explain, type ExplainWords } from './explain.ts'
+export { type Checked, validate } from './validate.ts'

@@ -3,7 +3,7 @@ import { riskOrder } from '../model/index.ts'
 import type { Step } from './policy.ts'
 import type { Rule } from './rules.ts'
 
-export type PlacedUse = Use & { readonly place: string }
+type PlacedUse = Use & { readonly place: string }
 
 export interface CompiledTool {
   readonly name: string

@@ -45,8 +45,9 @@ function lookUp(matchers: ReadonlyMap<string, Matcher>, name: string): Matcher {
 function decide(bundle: Bundle, facts: Facts, version: string): Decision<Permit> {
   const verdict = judge(bundle, facts)
   if (verdict.effect === 'deny') return { effect: 'deny', reason: verdict.reason, rule: verdict.rule }
-  const permit = Permit.of(facts, verdict.downstream, verdict.operation, verdict.rule, version)
-  return { effect: 'allow', permit, reason: 'allowed', rule: verdict.rule }
+  const { downstream, operation, rule } = verdict
+  const permit = Permit.of({ facts, downstream, operation, rule, policy: version })
+  return { effect: 'allow', permit, reason: 'allowed', rule }
 }
 
 function explain(bundle: Bundle, facts: Facts, version: string): Explanation {

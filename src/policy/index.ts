@@ -9,7 +9,7 @@
  * What never leaves: the means to make a `Permit`. Other rooms know its type only, so what nobody decided cannot be
  * sent. A replica may assume that the same facts and the same bundle version give the same decision everywhere.
  */
-export { compilePolicy, type PolicyInput } from './compile.ts'
-export { operationId, parseTemplate, type Segment } from './template.ts'
+export { compilePolicy } from './compile.ts'
+export { operationId, parseTemplate } from './template.ts'
 export type { Permit } from './permit.ts'
-export type { Explanation, Policy, Step } from './policy.ts'
+export type { Explanation, Policy } from './policy.ts'

@@ -12,13 +12,7 @@ export class Permit {
   /** Version of the policy bundle that decided. */
   readonly policy: string
 
-  private constructor(
-    facts: Facts,
-    downstream: Downstream,
-    operation: Operation,
-    rule: string,
-    policy: string,
-  ) {
+  private constructor({ facts, downstream, operation, rule, policy }: Pick<Permit, keyof Permit>) {
     this.facts = facts
     this.downstream = downstream
     this.operation = operation
@@ -27,13 +21,7 @@ export class Permit {
   }
 
   /** For `decide` only; not exported from the face of the room. */
-  static of(
-    facts: Facts,
-    downstream: Downstream,
-    operation: Operation,
-    rule: string,
-    policy: string,
-  ): Permit {
-    return new Permit(facts, downstream, operation, rule, policy)
+  static of(parts: Pick<Permit, keyof Permit>): Permit {
+    return new Permit(parts)
   }
 }

@@ -11,10 +11,10 @@ export function placed(place: string, matchers: readonly Matcher[]): readonly Ru
 }
 
 /** Whether a rule is met, or cannot be told because a fact that it needs is absent or truncated. */
-export type Match = 'yes' | 'no' | 'unknown'
+type Match = 'yes' | 'no' | 'unknown'
 
 /** Does the matcher name whom the facts are about? */
-export function matches(matcher: Matcher, facts: Facts): Match {
+function matches(matcher: Matcher, facts: Facts): Match {
   switch (matcher.kind) {
     case 'anyone':
       return 'yes'
@@ -61,7 +61,7 @@ const listed = (matcher: Matcher, facts: Facts): boolean =>
   matcher.kind === 'group' && facts.groups.includes(matcher.value)
 
 /** `group:crm-users`, as it is written in the configuration. */
-export function ruleText(matcher: Matcher): string {
+function ruleText(matcher: Matcher): string {
   return matcher.kind === 'anyone' ? 'anyone' : `${matcher.kind}:${matcher.value}`
 }
 

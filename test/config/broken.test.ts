@@ -423,7 +423,7 @@ const meaning: readonly Row[] = [
   ],
   [
     'a critical operation under direct',
-    `${changed('class: write', 'class: critical').replace('[orders]', '["orders POST /orders"]')}`,
+    changed('class: write', 'class: critical').replace('[orders]', '["orders POST /orders"]'),
     '5:10 direct[0]',
     /within a tool call/,
   ],

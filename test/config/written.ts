@@ -2,9 +2,9 @@ import { describeProblem } from '../../src/model/index.ts'
 import { ConfigErrors, type Loaded, loadBoth, type LoadOptions } from '../../src/config/index.ts'
 
 /** Files by absolute path, besides those that every test has. */
-export type Files = Readonly<Record<string, string | Uint8Array>>
+type Files = Readonly<Record<string, string | Uint8Array>>
 
-export const file = '/etc/sallyport/sallyport.yaml'
+const file = '/etc/sallyport/sallyport.yaml'
 
 /** What secret files hold in these tests: it may stand in no fault, expanded form or digest. */
 export const canary = 'canary-7c1b9d52'
@@ -38,7 +38,7 @@ export interface Given {
   readonly worldReadable?: readonly string[]
 }
 
-export function optionsFor(text: string, given: Given = {}): LoadOptions {
+function optionsFor(text: string, given: Given = {}): LoadOptions {
   const files: Files = { ...usual, ...given.files, [file]: text }
   return {
     form: given.form ?? 'single',

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { duration, identifier, insecure, label, oauthClient, url } from './scalars.ts'
 
 /** Asymmetric algorithms only: a symmetric one would let whoever verifies also sign. */
-export const algorithms = [
+const algorithms = [
   'RS256',
   'RS384',
   'RS512',
