@@ -7,7 +7,7 @@ import { quote } from './text.ts'
  * `kind`, in this order and without white space; `prev` is the SHA-256, hex, of the former line's bytes without its
  * newline. So `sed -n 7p file | tr -d '\n' | sha256sum` is what line 8 says.
  */
-export const formatVersion = 1
+const formatVersion = 1
 export const noHash = '0'.repeat(64)
 
 /** A place in a chain: a line's number and the hash of its bytes. */
@@ -21,9 +21,6 @@ export interface LineHead extends Pick<Tip, 'n'> {
   readonly prev: string
   readonly kind: string
 }
-
-/** Kinds that the record writes about itself; all others come from rooms. */
-export type ControlKind = 'genesis' | 'head' | 'seal' | 'segment' | 'retention' | 'close'
 
 /** How the chain before ended, as its successor found it. `torn` is what a crash left after its last whole line. */
 export interface Previous extends Tip {

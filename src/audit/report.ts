@@ -23,7 +23,7 @@ export type NoticeCode =
   | 'not-anchored'
   | 'key-not-checked'
 
-export interface Finding<Code> {
+interface Finding<Code> {
   readonly file: string
   /** Line of the file, from 1; 0 where it is about the whole file. */
   readonly line: number

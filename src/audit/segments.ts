@@ -73,7 +73,7 @@ export function createSegment(fs: RecordFs, directory: string, path: string, byt
 }
 
 /** Write all of it, however many calls that takes. */
-export function writeAll(fs: RecordFs, fd: number, bytes: Uint8Array): void {
+function writeAll(fs: RecordFs, fd: number, bytes: Uint8Array): void {
   let offset = 0
   while (offset < bytes.length) {
     const taken = fs.write(fd, bytes, offset, bytes.length - offset)

@@ -25,7 +25,7 @@ export function testKey(): TestKey {
   return { sign: (bytes) => sign(null, bytes, privateKey), publicKey: { kty, crv, x } }
 }
 
-export function memoryAnchors(): Anchors & { readonly all: Map<string, Anchor> } {
+function memoryAnchors(): Anchors & { readonly all: Map<string, Anchor> } {
   const all = new Map<string, Anchor>()
   return {
     all,

@@ -144,6 +144,44 @@ describe('verifyRecords', () => {
     )
   }, 60_000)
 
+  it('finds heads that were rewritten along with the lines, because only the key can sign', async () => {
+    const { directory, known } = await recorded('closed')
+    const paths = segmentPaths(directory)
+    const lines = paths.flatMap(linesOf)
+    lines[5] = lines[5]!.replace('alice', 'mallory')
+    for (let n = 1; n < lines.length; n += 1) {
+      const before = hashLine(lines[n - 1]!)
+      lines[n] = lines[n]!.replace(/"prev":"[0-9a-f]{64}"/, `"prev":"${before}"`).replace(
+        /"hash":"[0-9a-f]{64}"/,
+        `"hash":"${before}"`,
+      )
+    }
+    for (const path of paths) writeLines(path, lines.splice(0, linesOf(path).length))
+    expect(codes(await verifyRecords(directory, { trustedKeys: known.trustedKeys }))).toEqual([
+      'bad-signature',
+    ])
+  })
+
+  it.each([
+    ['a member added', (line: string) => line.replace('"sig"', '"note":"x","sig"')],
+    ['another time', (line: string) => line.replace(/"at":"2/, '"at":"1')],
+    ['white space', (line: string) => line.replace(',"sig"', ', "sig"')],
+    ['another number', (line: string) => line.replace(/^\{"n":/, '{"n":1')],
+    ['another signature', (line: string) => line.replace(/"sig":"..../, '"sig":"AAAA')],
+    [
+      'unused bits of the signature set',
+      (line: string) => line.replace(/.("})$/, (end) => `${String.fromCharCode(end.charCodeAt(0) + 1)}"}`),
+    ],
+  ])('finds %s in the line that closes the chain, without any anchor', async (_, change) => {
+    const { directory, known } = await recorded('closed')
+    const path = segmentPaths(directory).at(-1)!
+    const lines = linesOf(path)
+    const altered = change(lines.at(-1)!)
+    expect(altered).not.toBe(lines.at(-1))
+    writeLines(path, lines.with(-1, altered))
+    expect((await verifyRecords(directory, { trustedKeys: known.trustedKeys })).ok).toBe(false)
+  })
+
   it('finds a chain that was rewritten without its heads', async () => {
     const { directory, known } = await recorded('open', 'closed')
     const [path] = segmentPaths(directory)
