@@ -10,7 +10,6 @@ COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
     npm ci --ignore-scripts --omit=optional
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts ./scripts
 COPY src ./src
 COPY schema ./schema
 RUN npm run build
@@ -24,7 +23,8 @@ FROM ${RUNTIME_BASE}
 LABEL org.opencontainers.image.title="sallyport" \
       org.opencontainers.image.description="Credential broker sidecar for MCP servers" \
       org.opencontainers.image.licenses="Apache-2.0"
-ENV NODE_ENV=production
+ENV NODE_ENV=production \
+    SALLYPORT_CONFIG=/etc/sallyport/sallyport.yaml
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules

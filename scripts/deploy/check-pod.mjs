@@ -22,6 +22,7 @@ import {
 
 /** As a kubelet asks: the Host header is the pod's address, which nobody configured. */
 const podHost = { host: '10.244.1.7:9185' }
+const cli = '/app/dist/cli.js'
 const telemetry = 'http://127.0.0.1:9185'
 const run = randomUUID().slice(0, 8)
 const name = (part) => `sallyport-test-${run}-${part}`
@@ -100,17 +101,26 @@ async function checkLife(image, { spec, laid, config }, canary) {
     must(peak < limit * 0.75, `${peak.toFixed(0)} MiB at the start, of ${limit}`)
     return `${peak.toFixed(0)} MiB at the start, limit ${limit} MiB`
   })
+  await check('an administrator revokes a person with the command line in the container', async () => {
+    const said = await inside(running.name, cli, 'revoke', 'user', 'alice', '--cause', 'left', '--json')
+    must(JSON.parse(said).status === 'complete', said)
+  })
   await check('SIGTERM ends it in time, with exit code 0', () =>
     ends(running, spec.terminationGracePeriodSeconds),
   )
-  await check('it starts again on the same data, also after SIGKILL', async () => {
-    const again = await startReady(spec, sidecar, laid, { image, name: name('again') })
-    await podman('kill', '--signal', 'KILL', again.name)
-    await podman('start', again.name)
-    const risen = { ...again, pid: (await stateOf(again.name)).pid }
-    await untilReady(risen, sidecar)
-    await ends(risen, spec.terminationGracePeriodSeconds)
-  })
+  await check(
+    'it starts again on the same data, also after SIGKILL, and who was revoked stays so',
+    async () => {
+      const again = await startReady(spec, sidecar, laid, { image, name: name('again') })
+      await podman('kill', '--signal', 'KILL', again.name)
+      await podman('start', again.name)
+      const risen = { ...again, pid: (await stateOf(again.name)).pid }
+      await untilReady(risen, sidecar)
+      const holds = await inside(risen.name, cli, 'holds', '--json')
+      must(holds.includes('alice'), holds)
+      await ends(risen, spec.terminationGracePeriodSeconds)
+    },
+  )
   await check('no secret of the pod stands in its logs', async () => {
     const logs = (await logsOf(name('first'))) + (await logsOf(name('again')))
     must(logs.length > 0, 'there are no logs')
@@ -163,7 +173,7 @@ async function checkConfinement({ name: container, pid }, sidecar) {
         try { writeFileSync(folder + '/probe', ''); rmSync(folder + '/probe'); written.push(folder) } catch {}
       }
       console.log(JSON.stringify(written))`
-    const written = JSON.parse(await inside(container, script))
+    const written = JSON.parse(await inside(container, '--input-type=module', '--eval', script))
     must(written.join() === open.join(), `could write ${written.join(', ')}`)
   })
 }

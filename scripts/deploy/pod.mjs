@@ -105,9 +105,9 @@ export async function remove(names) {
   await attempt('podman', ['rm', '--force', '--ignore', '--time', '0', ...names], containers)
 }
 
-/** Runs JavaScript in the running container, with its user and its file system. */
-export async function inside(name, script) {
-  return podman('exec', name, '/nodejs/bin/node', '--input-type=module', '--eval', script)
+/** Runs node in the running container, with its user and its file system. */
+export async function inside(name, ...args) {
+  return podman('exec', name, '/nodejs/bin/node', ...args)
 }
 
 /** A GET from the pod's network namespace. Kubelet's probes name the pod's address as Host. */
