@@ -18,7 +18,9 @@ export type RecordKind =
   | 'disconnect'
   | 'revoke'
   | 'revoked'
+  | 'hold'
   | 'release'
+  | 'switch'
   | 'policy'
   | 'administration'
 

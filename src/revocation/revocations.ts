@@ -62,6 +62,7 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
     if (!lease.fresh()) throw new SallyportError('lease_lapsed')
     const entry = await state.log.append({ id, at: deps.clock.now(), by, body })
     await applier.advance()
+    await noteEntry(entry, deps)
     return entry
   }
 
@@ -88,6 +89,20 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
       for (const stop of stops) stop()
       await retries.stop()
     },
+  }
+}
+
+/** The entry stands in the log and has been applied: a record that cannot be written now is reported, no more. */
+async function noteEntry(entry: LogEntry, { audit, log }: Pick<RevocationsDeps, 'audit' | 'log'>): Promise<void> {
+  const { body, seq, id, by } = entry
+  const kind = body.kind === 'unknown' ? 'administration' : body.kind === 'cut' ? 'revoke' : body.kind
+  const scope = 'scope' in body ? { scope: JSON.stringify(body.scope), cause: body.cause } : {}
+  const on = body.kind === 'switch' ? { on: body.on } : {}
+  const version = body.kind === 'policy' ? { policy: body.version } : {}
+  try {
+    await audit.note({ kind, who: {}, rev: seq, ...version, details: { id, by, ...scope, ...on } })
+  } catch (error) {
+    log.error('an entry of the log could not be recorded', { seq }, error)
   }
 }
 

@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/config/index.ts'
 import { callAdmin } from '../../src/console/index.ts'
 import { type Faces, openFaces } from '../../src/faces.ts'
 import { type Instance, openInstance } from '../../src/wire.ts'
+import type { Log } from '../../src/telemetry/index.ts'
 import { temporaryFolder } from './folder.ts'
 import { quietLog } from './quiet.ts'
 
@@ -55,6 +56,7 @@ export async function startInstance(input: {
   readonly config: (ports: Ports, folder: string) => string
   readonly folder?: string
   readonly files?: Readonly<Record<string, string>>
+  readonly log?: Log
 }): Promise<Running> {
   const folder = input.folder ?? temporaryFolder()
   const ports = await freePorts()
@@ -64,7 +66,7 @@ export async function startInstance(input: {
   writeFileSync(path, configuration(ports, input.config(ports, folder)))
   const config = await loadConfig(path, { form: input.form, env: {} })
   mkdirSync(join(config.data, 'run'), { recursive: true })
-  const instance = await openInstance(config, { log: quietLog, restored: false })
+  const instance = await openInstance(config, { log: input.log ?? quietLog, restored: false })
   const faces = await openFaces(instance)
   let stopped = false
   const stop = async () => {
