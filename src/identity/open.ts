@@ -17,14 +17,14 @@ import { verifySessionToken } from './session/verify.ts'
 import { type SubjectOptions, verifySubjectToken } from './subject-token.ts'
 import { createTokenService, type TokenService, type TokenServiceDeps } from './token-service.ts'
 
-export interface IdentityOptions extends SubjectOptions, EstablishOptions, KeyOptions {
+interface IdentityOptions extends SubjectOptions, EstablishOptions, KeyOptions {
   readonly environment: string
   readonly logins: readonly LoginIssuer[]
   readonly workloads: readonly WorkloadIssuer[]
   readonly servers: readonly Server[]
 }
 
-export interface IdentityDeps
+interface IdentityDeps
   extends Omit<EstablishDeps, 'table'>,
     Pick<TokenServiceDeps, 'log' | 'revokeSession'> {
   readonly fetch: GuardedFetch
