@@ -15,8 +15,8 @@ const mavenPlugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
 /** Beyond what the version enables by itself. Part of the name in the cache: another list is another build. */
 const features: readonly string[] = []
 
-/** It lives for minutes on few cores: no time to repay a second compiler or a concurrent collector. */
-const quick = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
+/** Nothing here runs long enough to repay the second compiler. */
+const quick = '-XX:TieredStopAtLevel=1'
 
 const realmFile = new URL('../keycloak/realm.json', import.meta.url)
 export const admin = { user: 'admin', password: 'admin' } as const
@@ -75,7 +75,7 @@ async function download(home: string): Promise<void> {
     what: `Keycloak ${version}: building`,
     program: join(home, 'bin', 'kc.sh'),
     args: ['build', '--db=dev-file', ...list],
-    env: { JAVA: java, JAVA_OPTS_APPEND: quick.join(' ') },
+    env: { JAVA: java, JAVA_OPTS_APPEND: quick },
   })
 }
 
@@ -126,7 +126,7 @@ async function launch(folder: string, more: readonly string[]): Promise<{ baseUr
   const daemon = await startDaemon({
     program: await findJava(),
     args: [
-      ...['-Xms128m', '-Xmx512m', ...quick, '-Dfile.encoding=UTF-8', ...open],
+      ...['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', quick, '-Dfile.encoding=UTF-8', ...open],
       '-Djava.util.concurrent.ForkJoinPool.common.threadFactory=io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory',
       '-Djava.util.logging.manager=org.jboss.logmanager.LogManager',
       ...[`-Dkc.home.dir=${folder}`, `-Djboss.server.config.dir=${join(folder, 'conf')}`],
@@ -138,6 +138,6 @@ async function launch(folder: string, more: readonly string[]): Promise<{ baseUr
     env: { KC_BOOTSTRAP_ADMIN_USERNAME: admin.user, KC_BOOTSTRAP_ADMIN_PASSWORD: admin.password },
   })
   const ready = async () => (await fetch(`${baseUrl}/realms/acme/.well-known/openid-configuration`)).ok
-  await untilReady('Keycloak', daemon, ready, 240_000)
+  await untilReady('Keycloak', daemon, ready, 600)
   return { baseUrl, daemon }
 }

@@ -136,7 +136,7 @@ export async function startOpenBaoAt(binary: string, { seal }: OpenBaoOptions): 
       'OpenBao',
       daemon,
       async () => wanted.includes((await fetch(`${address}/v1/sys/health`)).status),
-      60_000,
+      120,
     )
 
   let daemon = await start()

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { lastLines } from './run.ts'
+import { lastLines, say } from './run.ts'
 
 /** A server process of a test. It ends with this process, however this process ends. */
 export interface Daemon {
@@ -74,18 +74,24 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-/** Asks every 100 ms until `ready` says so; fails when the process ends or the time is up, with its last log lines. */
+/**
+ * Asks every 100 ms until `ready` says so, and tells every ten seconds that it still does. Fails when the process
+ * ends or the time is up, with its last log lines.
+ */
 export async function untilReady(
   what: string,
   daemon: Daemon,
   ready: () => Promise<boolean>,
-  limitMs: number,
+  limitSeconds: number,
 ): Promise<void> {
-  const limit = performance.now() + limitMs
-  while (!(await ready().catch(() => false))) {
+  const started = performance.now()
+  for (let told = 10; !(await ready().catch(() => false)); await pause(100)) {
+    const seconds = (performance.now() - started) / 1000
     if (!daemon.isRunning()) throw new Error(`${what} ended while starting\n${daemon.log()}`)
-    if (performance.now() > limit)
-      throw new Error(`${what} is not ready after ${limitMs / 1000} s\n${daemon.log()}`)
-    await pause(100)
+    if (seconds > limitSeconds)
+      throw new Error(`${what} is not ready after ${limitSeconds} s\n${daemon.log()}`)
+    if (seconds < told) continue
+    say(`${what}: starting … ${told} s`)
+    told += 10
   }
 }
