@@ -14,7 +14,7 @@ export function createGuardedFetch(
   deps: { readonly pool: (origin: string) => Dispatcher },
 ): GuardedFetch {
   return async (url, init) => {
-    const request = new Request(url, { ...init, redirect: 'manual' })
+    const request = new Request(url, init)
     const target = new URL(request.url)
     if (target.username !== '' || target.password !== '') throw new SallyportError('address_refused')
     const limit = AbortSignal.timeout(limits.timeoutMs)

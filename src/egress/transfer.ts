@@ -25,7 +25,7 @@ export interface Sent {
   readonly bytesIn: number
   /** Of the body, to the caller. */
   readonly bytesOut: number
-  /** What to answer, unless an answer has begun. */
+  /** What to answer, or, where an answer has begun, why to break it off. */
   readonly error?: SallyportError
   /** The downstream answered 401: it does not take this credential. */
   readonly refused: boolean
@@ -216,7 +216,6 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     this.#stream?.destroy()
     this.#close?.()
     res.off('close', this.#onCallerGone)
-    if (end.error !== undefined && res.headersSent) res.destroy()
     settle({
       result: end.result ?? 'done',
       bytesIn: bound.body.kind === 'whole' ? bound.body.bytes.length : (this.#stream?.bytes ?? 0),

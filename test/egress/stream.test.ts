@@ -24,10 +24,19 @@ function open(path: string, method: string, headers: Record<string, string> = {}
   })
 }
 
-/** Writes 256 MiB, waiting where the other side does not read. */
-async function pour(into: NodeJS.WritableStream): Promise<void> {
-  for (let sent = 0; sent < whole; sent += chunk.length) if (!into.write(chunk)) await once(into, 'drain')
+/** Writes 256 MiB, waiting where the other side does not read, and counts. */
+async function pour(into: NodeJS.WritableStream, poured: { bytes: number }): Promise<void> {
+  for (; poured.bytes < whole; poured.bytes += chunk.length) if (!into.write(chunk)) await once(into, 'drain')
   into.end()
+}
+
+/** Waits until nothing more goes in: the other side is not reading, and everything between has its fill. */
+async function stalled(poured: { bytes: number }): Promise<number> {
+  for (let quiet = 0, last = 0; quiet < 5; last = poured.bytes) {
+    await new Promise((done) => setTimeout(done, 40))
+    quiet = poured.bytes === last && last > 0 ? quiet + 1 : 0
+  }
+  return poured.bytes
 }
 
 /** The most memory beyond what was there, of the whole process, while something runs. */
@@ -94,29 +103,35 @@ describe('streaming', () => {
     expect(world.records.at(-1)).toMatchObject({ bytesIn: 100_000 })
   })
 
-  it('passes 256 MiB down in bounded memory to a caller that reads slowly at first', async () => {
-    world.answer = (_req, res) => void pour(res)
+  it('passes 256 MiB down in bounded memory to a caller that does not read at first', async () => {
+    const poured = { bytes: 0 }
+    world.answer = (_req, res) => void pour(res, poured)
     let got = 0
     const grown = await growth(async () => {
       const req = open('/downstream/orders/files/big', 'GET').end()
       const [res] = await once(req, 'response')
-      await new Promise((done) => setTimeout(done, 150))
+      expect(await stalled(poured)).toBeLessThan(64 * MiB)
       for await (const piece of res as AsyncIterable<Buffer>) got += piece.length
     })
     expect(got).toBe(whole)
     expect(grown).toBeLessThan(128 * MiB)
   }, 30_000)
 
-  it('passes 256 MiB up in bounded memory to a downstream that reads slowly at first', async () => {
+  it('passes 256 MiB up in bounded memory to a downstream that does not read at first', async () => {
+    const poured = { bytes: 0 }
     let got = 0
+    let read = () => undefined as unknown
     world.answer = (req, res) => {
-      setTimeout(() => req.on('data', (piece: Buffer) => (got += piece.length)), 150)
+      read = () => req.on('data', (piece: Buffer) => (got += piece.length))
       req.on('end', () => res.end('done'))
     }
     const grown = await growth(async () => {
       const req = open('/downstream/orders/uploads/1', 'PUT')
       const answered = once(req, 'response')
-      await pour(req)
+      const pouring = pour(req, poured)
+      expect(await stalled(poured)).toBeLessThan(64 * MiB)
+      read()
+      await pouring
       const [res] = await answered
       res.resume()
       await once(res, 'end')

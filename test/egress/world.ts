@@ -350,11 +350,20 @@ function raw(port: number, text: string): Promise<string> {
       socket.destroy()
       resolve(out)
     }
-    const timer = setTimeout(done, 150)
+    // For requests that are never finished, and so never answered.
+    const timer = setTimeout(done, 2000)
     socket.on('data', (chunk) => {
       out += chunk.toString('latin1')
+      if (isWhole(out)) done()
     })
     socket.on('error', done)
     socket.on('close', done)
   })
+}
+
+function isWhole(answer: string): boolean {
+  const end = answer.indexOf('\r\n\r\n')
+  if (end === -1) return false
+  const length = /\r\ncontent-length: (\d+)/i.exec(answer.slice(0, end))?.[1]
+  return length === undefined ? answer.endsWith('0\r\n\r\n') : answer.length >= end + 4 + Number(length)
 }
