@@ -6,7 +6,7 @@ import {
   type Seq,
   type Work,
 } from '../model/index.ts'
-import { cacheKey, ownershipOf } from './cache-key.ts'
+import { ownershipOf } from './cache-key.ts'
 import { readConnected } from './connected.ts'
 import type { CredentialCache } from './credential-cache.ts'
 import type { ExchangeDeps } from './deps.ts'
@@ -23,6 +23,8 @@ import { connectedPlace, connectionId, exchangePlace } from './place.ts'
 import type { Refusals } from './refusals.ts'
 
 export interface AcquireDeps extends KeptGrantDeps, ExchangeDeps {
+  /** What a need's credential is cached under. */
+  readonly keyOf: (need: Need) => string
   readonly cache: CredentialCache
   readonly flights: Flights<Credential>
   readonly refusals: Refusals
@@ -209,7 +211,7 @@ function fixedCredential(need: Need, source: StaticForAll, deps: AcquireDeps): C
 export function acquire(need: Need, deps: AcquireDeps): Credential | Promise<Credential> {
   const { credential: source } = need.downstream
   if (source.kind === 'static' && source.per === 'all') return fixedCredential(need, source, deps)
-  const key = cacheKey(need)
+  const key = deps.keyOf(need)
   const cached = deps.cache.get(key, deps.clock.now())
   return cached === undefined ? fly(key, need, deps) : stamped(need, cached.credential)
 }

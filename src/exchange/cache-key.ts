@@ -1,4 +1,4 @@
-import { actorKey, joinKey, principalKey } from '../model/index.ts'
+import { type Access, actorKey, type Downstream, joinKey, principalKey, type Server } from '../model/index.ts'
 import type { Need } from './exchange.ts'
 import type { TokenSource } from './flavours/flavour.ts'
 import { targetOf } from './flavours/target.ts'
@@ -36,4 +36,22 @@ export function cacheKey(need: Need): string {
   if (source.kind === 'client-credentials') return joinKey('system', place, askedKey(need, source))
   const whose = joinKey(principalKey(session.principal), session.client, session.sid, actorKey(actor))
   return joinKey(source.refresh ? 'kept' : 'exchange', place, whose, askedKey(need, source))
+}
+
+/**
+ * The same, made once for each verified token and downstream: making it costs more than looking it up. The values
+ * are frozen configuration and verified claims, so their identity stands for their content.
+ */
+export function rememberedCacheKeys(): (need: Need) => string {
+  const known = new WeakMap<Access, WeakMap<Downstream, { readonly server: Server; readonly key: string }>>()
+  return (need) => {
+    const { access, downstream, server } = need
+    let keys = known.get(access)
+    if (keys === undefined) known.set(access, (keys = new WeakMap()))
+    const present = keys.get(downstream)
+    if (present?.server === server) return present.key
+    const key = cacheKey(need)
+    keys.set(downstream, { server, key })
+    return key
+  }
 }

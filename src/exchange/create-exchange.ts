@@ -5,7 +5,7 @@ import {
   createAuthorizationServers,
   type Registration,
 } from './authorization-server.ts'
-import { cacheKey } from './cache-key.ts'
+import { rememberedCacheKeys } from './cache-key.ts'
 import { connectStatic } from './connected.ts'
 import { createCredentialCache } from './credential-cache.ts'
 import type { ExchangeDeps, ExchangeSlice } from './deps.ts'
@@ -30,6 +30,7 @@ function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
     requestToken,
     giveBack,
     cache,
+    keyOf: rememberedCacheKeys(),
     subjects: createHandedSubjects(deps),
     flights: createFlights<Credential>(deps.gate),
     refusals: createRefusals({ clock: deps.clock, cache }),
@@ -48,7 +49,7 @@ function forgetKeys(scope: Scope, secrets: ExchangeDeps['secrets']): void {
 export function createExchange(slice: ExchangeSlice, deps: ExchangeDeps): Exchange {
   const servers = createAuthorizationServers(deps)
   const parts = assemble(deps, servers)
-  const { cache, subjects, flights, refusals, refresher } = parts
+  const { cache, keyOf, subjects, flights, refusals, refresher } = parts
   const timer = setInterval(() => {
     subjects.sweep()
     cache.sweep(deps.clock.now())
@@ -58,7 +59,7 @@ export function createExchange(slice: ExchangeSlice, deps: ExchangeDeps): Exchan
 
   return {
     acquire: (need) => acquire(need, parts),
-    refused: (need, credential) => refusals.refused(cacheKey(need), credential),
+    refused: (need, credential) => refusals.refused(keyOf(need), credential),
     hand: subjects.hand,
     async connect(input) {
       const connection = await connectStatic(input, deps)

@@ -32,7 +32,7 @@ const storm = (exchanges: readonly Exchange[], it: Rig, each: number) =>
     ),
   )
 
-describe('a refresh storm', () => {
+describe('a refresh storm', { timeout: 30_000 }, () => {
   test('in one process: 200 callers, one refresh, no error', async () => {
     const it = await expired()
     const all = await storm([it.replica()], it, 200)
