@@ -85,7 +85,8 @@ export async function untilReady(
   limitSeconds: number,
 ): Promise<void> {
   const started = performance.now()
-  for (let told = 10; !(await ready().catch(() => false)); await pause(100)) {
+  for (let told = 10; !(await ready().catch(() => false)); ) {
+    await pause(100)
     const seconds = (performance.now() - started) / 1000
     if (!daemon.isRunning()) throw new Error(`${what} ended while starting\n${daemon.log()}`)
     if (seconds > limitSeconds)
