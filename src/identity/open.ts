@@ -24,9 +24,7 @@ interface IdentityOptions extends SubjectOptions, EstablishOptions, KeyOptions {
   readonly servers: readonly Server[]
 }
 
-interface IdentityDeps
-  extends Omit<EstablishDeps, 'table'>,
-    Pick<TokenServiceDeps, 'log' | 'revokeSession'> {
+interface IdentityDeps extends Omit<EstablishDeps, 'table'>, Pick<TokenServiceDeps, 'log' | 'revokeSession'> {
   readonly fetch: GuardedFetch
   /** Proofs of the servers' capability files, by server name. */
   readonly capabilities: ReadonlyMap<string, Proof>

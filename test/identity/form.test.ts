@@ -3,6 +3,25 @@ import fc from 'fast-check'
 import { parseForm } from '../../src/identity/form.ts'
 import { SallyportError } from '../../src/model/index.ts'
 
+/** What a form is made of, and what it should not be. */
+const odd = fc.constantFrom(
+  'a',
+  '=',
+  '&',
+  '%',
+  '+',
+  '0',
+  'f',
+  'F',
+  'é',
+  '\0',
+  '\n',
+  '\ud800',
+  '%C3',
+  '%A9',
+  '%ff',
+)
+
 describe('a form body', () => {
   it('gives every value back as it was encoded', () => {
     const text = fc.string({ unit: 'grapheme-ascii', minLength: 1 })
@@ -17,7 +36,7 @@ describe('a form body', () => {
 
   it('is parsed or refused, whatever it is', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (body) => {
+      fc.property(fc.string({ unit: odd, maxLength: 40 }), (body) => {
         try {
           parseForm(body)
         } catch (error) {
