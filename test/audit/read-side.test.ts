@@ -150,8 +150,10 @@ describe('retention', () => {
 
   it('never deletes what is being written', async () => {
     const made = await aged()
-    const audit = await made.openSwept(0)
+    let nowMs = made.deps.nowMs()
+    const audit = await made.open({ retention: seconds(0) }, { nowMs: () => (nowMs += 10) })
     await vi.waitFor(() => expect(segmentPaths(made.directory)).toHaveLength(1))
+    expect(segmentPaths(made.directory)[0]).toContain(audit.chain)
     await audit.close()
     expect(await verifyRecords(made.directory, { anchors: await made.anchors.list() })).toMatchObject({
       ok: true,

@@ -225,6 +225,14 @@ describe('verifyRecords', () => {
     expect(unanchored.notices.map(({ code }) => code)).toContain('open-ended')
   })
 
+  it('finds the end of a killed process’s chain cut off, by its anchor', async () => {
+    const { directory, known } = await recorded('open')
+    const [first = '', ...rest] = segmentPaths(directory)
+    for (const path of rest) rmSync(path)
+    writeLines(first, linesOf(first).slice(0, 1))
+    expect(codes(await verifyRecords(directory, known))).toEqual(['truncated'])
+  })
+
   it('finds the end of a former chain cut off, by the genesis of the next', async () => {
     const { directory, known } = await recorded('open', 'closed')
     const first = segmentPaths(directory).findLast((path) => path.includes('00000001-'))!
