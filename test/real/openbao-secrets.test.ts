@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { epoch, type GrantPlace, type Principal, Secret } from '../../src/model/index.ts'
+import { createDial } from '../../src/egress/dial.ts'
 import type { Secrets } from '../../src/storage/index.ts'
 import { openVaultSecrets } from '../../src/storage/secrets/vault.ts'
 import { codeOf, grantWith, secretsConformance } from '../conformance/secrets.ts'
@@ -195,6 +196,23 @@ describe.skipIf(here === undefined)('secrets in OpenBao', () => {
       code: 'secrets_denied',
       facts: { field: 'vault.login (runtime)', remedy: expect.stringContaining('token') },
     })
+  })
+
+  it('works through the one dialler, which dials nothing but the address', async () => {
+    const options = await setUpTenant(at)
+    const limits = { connectTimeoutMs: 5000, headersTimeoutMs: 5000, idleTimeoutMs: 5000 }
+    const dial = createDial({ origins: [{ url: at.address }], network: { allow: [], deny: [] }, ...limits })
+    const secrets = await openVaultSecrets(options, { ...vaultDeps, fetch: dial.fetch })
+    await secrets.create(place, grantWith(), 0)
+    expect((await secrets.read(place))?.grant?.gen).toBe(0)
+    await secrets.close()
+    await dial.close()
+    const elsewhere = createDial({ origins: [], network: { allow: [], deny: [] }, ...limits })
+    await expect(openVaultSecrets(options, { ...vaultDeps, fetch: elsewhere.fetch })).rejects.toMatchObject({
+      code: 'address_refused',
+      facts: { field: 'vault.address' },
+    })
+    await elsewhere.close()
   })
 
   it('ends its own tokens when it is closed', async () => {

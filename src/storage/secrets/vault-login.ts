@@ -1,5 +1,5 @@
 import type { Clock, Millis, Secret } from '../../model/index.ts'
-import type { Log } from '../../telemetry/log.ts'
+import type { Log } from '../../telemetry/index.ts'
 import type { Role } from './backend.ts'
 import type { RandomBytes } from './envelope.ts'
 import type { VaultClient } from './vault-client.ts'
