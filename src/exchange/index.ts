@@ -11,6 +11,4 @@
  * RFC 6749 §4.4 and §6, RFC 7009, RFC 7523 §2.2, RFC 8414, RFC 8693, RFC 8707.
  */
 export { createExchange } from './create-exchange.ts'
-export type { ExchangeDeps, ExchangeSlice } from './deps.ts'
 export type { Exchange, Need } from './exchange.ts'
-export type { SubjectSource } from './subject-source.ts'

@@ -14,7 +14,7 @@ import type { Issued } from './flavours/flavour.ts'
 import { tokenExchange } from './flavours/token-exchange.ts'
 import { isBarred } from './flights.ts'
 import { connectionId, registrationKey } from './place.ts'
-import { isCode } from './refresh.ts'
+import { isCode } from './is-code.ts'
 
 export interface KeepDeps
   extends ExchangeOnceDeps,

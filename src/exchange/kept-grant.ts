@@ -3,7 +3,9 @@ import type { ExchangeDeps } from './deps.ts'
 import { exchangeOnce, type Made, subjectOf, type Wanted } from './exchanged.ts'
 import { exchangeAndKeep, type KeepDeps, madeOf, storeIsDown } from './keep-grant.ts'
 import { exchangePlace, registrationKey } from './place.ts'
-import { isCode, type LiveGrant, type Refresher, type RefreshTask } from './refresh.ts'
+import { isCode } from './is-code.ts'
+import type { LiveGrant, RefreshTask } from './refresh-claim.ts'
+import type { Refresher } from './refresh.ts'
 
 export interface KeptGrantDeps extends KeepDeps, Pick<ExchangeDeps, 'audit'> {
   readonly refresher: Refresher

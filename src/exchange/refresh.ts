@@ -1,35 +1,25 @@
 import { Buffer } from 'node:buffer'
 import { setTimeout as wait } from 'node:timers/promises'
-import {
-  type ErrorCode,
-  epoch,
-  type Grant,
-  type GrantPlace,
-  type RefreshClaim,
-  SallyportError,
-  type Scope,
-  type Secret,
-  type StoredGrant,
-} from '../model/index.ts'
-import { callTimeout, type Registration } from './authorization-server.ts'
-import type { ExchangeDeps } from './deps.ts'
+import { type Grant, SallyportError, type Scope, type Secret } from '../model/index.ts'
 import type { Broad, Issued } from './flavours/flavour.ts'
-import { type RefreshAsk, refreshToken } from './flavours/refresh-token.ts'
-import { type Flight, isBarred } from './flights.ts'
-import type { RequestToken } from './grant-request.ts'
+import { refreshToken } from './flavours/refresh-token.ts'
+import { isBarred } from './flights.ts'
+import { isCode } from './is-code.ts'
 import { narrowed } from './narrow.ts'
 import { reaches } from './owner.ts'
 import { placeKey } from './place.ts'
-
-/** A stored grant to be refreshed, and for whom. */
-export interface RefreshTask {
-  readonly place: GrantPlace
-  readonly at: Registration
-  readonly ask: Omit<RefreshAsk, 'refreshToken' | 'scopes'>
-  readonly flight: Flight
-}
-
-export type LiveGrant = Extract<StoredGrant, { tomb?: undefined }>
+import {
+  claim,
+  jitter,
+  type LiveGrant,
+  readLive,
+  type RefreshDeps,
+  type RefreshTask,
+  release,
+  type Running,
+  type Unsaved,
+  withoutClaim,
+} from './refresh-claim.ts'
 
 export interface Refresher {
   /**
@@ -43,93 +33,7 @@ export interface Refresher {
   bar(scope: Scope): number
 }
 
-export interface RefreshDeps extends Pick<ExchangeDeps, 'secrets' | 'clock' | 'random' | 'log'> {
-  readonly requestToken: RequestToken
-  /** Revoke at the provider what must not be kept. Returns at once, never throws. */
-  readonly giveBack: (at: Registration, token: Secret) => void
-}
-
-interface Unsaved {
-  readonly task: RefreshTask
-  readonly grant: Grant
-  readonly version: number
-}
-
-interface Running extends RefreshDeps {
-  /** This process, in claims. */
-  readonly owner: string
-  /** Refreshed grants that could not be written yet, by place. */
-  readonly unsaved: Map<string, Unsaved>
-}
-
-/** Seconds a claim lasts: longer than a refresh and a narrowing exchange, each with its one repetition (mcp-oauth §4.8). */
-const claimLife = 4 * callTimeout + 8
-/** How far the wall clocks of two replicas may differ, in seconds. */
-const skew = 30
 const writeAttempts = 4
-
-export function isCode(error: unknown, ...codes: readonly ErrorCode[]): error is SallyportError {
-  return error instanceof SallyportError && codes.includes(error.code)
-}
-
-function withoutClaim({ claim: _claim, ...rest }: Grant): Grant {
-  return rest
-}
-
-function jitter({ random }: Running): number {
-  return 50 + (random(1)[0] ?? 0) / 4
-}
-
-async function readLive({ place, flight }: RefreshTask, running: Running): Promise<LiveGrant> {
-  const stored = await running.secrets.read(place)
-  flight.still()
-  if (stored?.grant === undefined) throw new SallyportError('secrets_destroyed')
-  return stored
-}
-
-/** Is somebody else at it? Their clock may be wrong, so a claim also ends once we have watched it for its whole life. */
-function claimedByOther(
-  claim: RefreshClaim | undefined,
-  watched: Map<string, number>,
-  running: Running,
-): boolean {
-  const { clock, owner } = running
-  if (claim === undefined || claim.owner === owner) return false
-  if (clock.now() > claim.until + skew) return false
-  const name = `${claim.owner} ${claim.until}`
-  const since = watched.get(name) ?? clock.monotonic()
-  watched.set(name, since)
-  return clock.monotonic() - since < claimLife * 1000
-}
-
-type Claimed = LiveGrant & { readonly ours: boolean }
-
-/** The grant under our claim, or, where somebody else refreshed it meanwhile, as it is now. */
-async function claim(task: RefreshTask, before: LiveGrant, running: Running): Promise<Claimed> {
-  const { secrets, clock, owner } = running
-  const watched = new Map<string, number>()
-  for (let stored = before; ; stored = await readLive(task, running)) {
-    const { gen, at } = stored.grant
-    if (gen > before.grant.gen && at !== undefined) return { ...stored, ours: false }
-    if (claimedByOther(stored.grant.claim, watched, running)) {
-      await wait(jitter(running))
-      continue
-    }
-    const grant = { ...stored.grant, claim: { owner, until: epoch(clock.now() + claimLife) } }
-    try {
-      return { version: await secrets.update(task.place, grant, stored.version), grant, ours: true }
-    } catch (error) {
-      if (!isCode(error, 'secrets_conflict')) throw error
-    }
-  }
-}
-
-/** Take the claim back after a failure, so that the next try need not wait for it. Best effort. */
-async function release(task: RefreshTask, claimed: LiveGrant, grant: Grant, running: Running): Promise<void> {
-  await running.secrets.update(task.place, withoutClaim(grant), claimed.version).catch((error: unknown) => {
-    running.log.warn('a refresh claim could not be taken back', {}, error)
-  })
-}
 
 async function callOnce(task: RefreshTask, claimed: LiveGrant, running: Running): Promise<Issued | Broad> {
   const { rt, scopes } = claimed.grant

@@ -137,15 +137,24 @@ describe('token substitution', () => {
     expect(reveal(await exchange.acquire(need(exchanged(provider.issuer))))).toBeTruthy()
   })
 
-  test('metadata of another issuer, by one byte, is refused before anything is sent (RFC 8414 §3.3)', async () => {
-    const { exchange, need, provider, hand } = rig()
-    hand()
-    provider.knobs.metadata = { issuer: `${provider.issuer}/` }
-    expect(await codeOf(() => exchange.acquire(need(exchanged(provider.issuer))))).toBe(
-      'exchange_misconfigured',
-    )
-    expect(provider.calls).toEqual([])
-  })
+  test.each([
+    ['a slash more', 'https://idp.example/realms/acme/'],
+    ['another case of the host', 'https://IDP.example/realms/acme'],
+    ['the default port', 'https://idp.example:443/realms/acme'],
+    ['a dot segment', 'https://idp.example/x/../realms/acme'],
+    ['another host', 'https://evil.example/realms/acme'],
+  ])(
+    'metadata of an issuer with %s is refused before anything is sent (RFC 8414 §3.3)',
+    async (_what, issuer) => {
+      const { exchange, need, provider, hand } = rig()
+      hand()
+      provider.knobs.metadata = { issuer }
+      expect(await codeOf(() => exchange.acquire(need(exchanged(provider.issuer))))).toBe(
+        'exchange_misconfigured',
+      )
+      expect(provider.calls).toEqual([])
+    },
+  )
 
   test.each(['http://idp.example/token', 'file:///etc/passwd', 'javascript:alert(1)', undefined])(
     'a token endpoint at %s is refused before anything is sent',

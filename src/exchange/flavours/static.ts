@@ -1,9 +1,7 @@
 import { type CredentialSource, type EpochSeconds, type Grant, SallyportError } from '../../model/index.ts'
 import type { Issued } from './flavour.ts'
 
-export type StaticSource = Extract<CredentialSource, { kind: 'static' }>
-export type StaticForAll = Extract<StaticSource, { per: 'all' }>
-export type StaticPerUser = Extract<StaticSource, { per: 'user' }>
+export type StaticForAll = Extract<CredentialSource, { kind: 'static'; per: 'all' }>
 
 /** The registration of grants that nobody obtained from a server: a person put them in. */
 export const putIn = 'static'
