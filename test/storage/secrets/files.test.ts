@@ -10,12 +10,15 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { epoch, type GrantPlace, millis, Secret } from '../../../src/model/index.ts'
 import type { Secrets } from '../../../src/storage/index.ts'
 import { openFileSecrets } from '../../../src/storage/secrets/files.ts'
 import { codeOf, grantWith, secretsConformance } from '../../conformance/secrets.ts'
 import { temporaryFolder } from '../../kit/folder.ts'
+
+// Other work on the same machine may be heavy.
+vi.setConfig({ testTimeout: 30_000 })
 
 secretsConformance('encrypted files', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'sallyport-secrets-'))

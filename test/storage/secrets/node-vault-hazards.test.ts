@@ -19,6 +19,9 @@ import { clock, fakeVault, fetchOf, json, listen } from './fake-vault.ts'
  * What node-vault 0.12.0 was seen to do wrong (docs/openbao.md, “node-vault”), one by one, against a plain server on
  * loopback that stands where the Vault would.
  */
+// Other work on the same machine may be heavy; nothing here waits for a time limit but hazard 6.
+vi.setConfig({ testTimeout: 30_000 })
+
 const token = new Secret('hvs.canary-token', 'vault token')
 const canaries = ['hvs.canary-token', 'canary-body']
 
@@ -96,7 +99,8 @@ describe('node-vault', () => {
       written.push(String(text))
       return true
     })
-    const { default: debug } = await import('debug')
+    // The very copy that node-vault loads.
+    const debug = createRequire(createRequire(import.meta.url).resolve('node-vault'))('debug')
     debug.enable('*')
     onTestFinished(() => {
       debug.disable()

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { epoch, type GrantPlace, SallyportError, Secret } from '../../../src/model/index.ts'
 import { openVaultSecrets } from '../../../src/storage/secrets/vault.ts'
 import type { VaultDeps, VaultLoginOptions } from '../../../src/storage/secrets/vault-options.ts'
 import { codeOf, grantWith } from '../../conformance/secrets.ts'
 import { quietLog } from '../../kit/quiet.ts'
 import { clock, fakeVault, fetchOf, json, type Seen } from './fake-vault.ts'
+
+// Other work on the same machine may be heavy.
+vi.setConfig({ testTimeout: 30_000 })
 
 const principal = { kind: 'user', tenant: 'acme', issuer: 'https://idp.example', subject: 'alice' } as const
 const place: GrantPlace = {
