@@ -5,10 +5,10 @@ import { isSecretReference } from './references.ts'
 
 /** The long form as YAML that can be loaded again. Secrets stand as the references that were written. */
 export function printConfig(expanded: Expanded): string {
-  return stringify(escaped(expanded, []), { aliasDuplicateObjects: false, lineWidth: 0 })
+  return stringify(escaped(expanded, []), { lineWidth: 0 })
 }
 
-/** A text that holds `${` was written with `$${`, except where a reference to a secret stands. */
+/** A copy without shared parts, which would become aliases. A text that holds `${` was written with `$${`, except where a reference to a secret stands. */
 function escaped(value: unknown, path: Path): unknown {
   if (Array.isArray(value)) return value.map((item, index) => escaped(item, [...path, index]))
   if (typeof value === 'object' && value !== null) {

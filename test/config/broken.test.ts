@@ -18,6 +18,7 @@ const syntax: readonly Row[] = [
   ['a tab as indentation', 'a:\n\t- b\n', '2:1', /tab[^]*indent with spaces/],
   ['an anchor', 'a: &x 1\n', '1:7', /anchors and aliases[^]*write the value out/],
   ['an alias bomb', 'a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n', '1:7', /anchors and aliases/],
+  ['an alias of nothing', 'tenant: *nothing\n', '1:9', /anchors and aliases/],
   ['a tag', 'url: !!js/function x\n', '1:6', /tags are not read[^]*remove/],
   ['YAML 1.1', `%YAML 1.1\n---\n${least}`, '1:1', /only YAML 1\.2/],
   ['a second document', `${least}---\na: 1\n`, '13:1', /second document[^]*one document per file/],
@@ -218,6 +219,13 @@ const secrets: readonly Row[] = [
     '2:64 login.client.secret',
     /line breaks/,
     { files: { '/run/secret': `${canary}\n${canary}\n` } },
+  ],
+  [
+    'a secret file that begins with a blank',
+    least,
+    '2:64 login.client.secret',
+    /begins or ends with a blank/,
+    { files: { '/run/secret': ` ${canary}` } },
   ],
   [
     'a secret file that is not UTF-8',

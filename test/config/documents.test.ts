@@ -96,5 +96,5 @@ describe('what is generated', () => {
     expect(() =>
       execFileSync(process.execPath, [join(root, 'scripts/docs.mjs'), '--check'], { stdio: 'pipe' }),
     ).not.toThrow()
-  })
+  }, 30_000)
 })
