@@ -86,6 +86,10 @@ export function addAuditVerbs(program: Command): void {
       'the public key (JWK) that must have signed, kept by you; by default the data folder’s own',
     )
     .action(verb(verify))
+  addReading(audit)
+}
+
+function addReading(audit: Command): void {
   withFilter(audit.command('query').description('the lines that match, oldest first'))
     .option('--limit <n>')
     .action(

@@ -15,7 +15,11 @@ export function outputOf(options: { readonly json?: boolean }): Output {
   return {
     json: options.json === true,
     line: (text) => void process.stdout.write(`${text}\n`),
-    progress: (text) => void (process.stderr.isTTY && process.stderr.write(`${text}\n`)),
+    progress: (text) => {
+      if (process.stderr.isTTY)
+        process.stderr.write(`${text}
+`)
+    },
   }
 }
 

@@ -158,6 +158,10 @@ function addRevocationVerbs(program: Command): void {
           ),
       ),
     )
+}
+
+/** One entry in the log each, without a follow-up. */
+function addSayings(program: Command): void {
   const sayings = [
     ['hold', '/v1/holds', 'let nothing new begin'],
     ['release', '/v1/releases', 'lift a hold; what was cut stays cut'],
@@ -237,6 +241,7 @@ const program = new Command('sallyport')
 addServingVerbs(program)
 addPolicyVerbs(program)
 addRevocationVerbs(program)
+addSayings(program)
 addConnectionVerbs(program)
 addAuditVerbs(program)
 

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { runFiles } from './console/index.ts'
 import { mountTokenFace } from './identity/index.ts'
-import { SallyportError, Secret } from './model/index.ts'
+import { SallyportError, Secret, seconds } from './model/index.ts'
 import { mountAdmin } from './revocation/index.ts'
 import { writeDurably } from './storage/index.ts'
 import { createFace, hostJudge, type Listening, listen } from './http.ts'
-import { clock, devToken, type Instance, random } from './wire.ts'
+import { clock, type Instance, random } from './wire.ts'
 
 export interface Faces {
   readonly egress: Listening
@@ -187,7 +187,8 @@ function mountConnect(app: FastifyInstance, instance: Instance): void {
 }
 
 function mountDevTokens(app: FastifyInstance, instance: Instance): void {
-  if (instance.dev === undefined) return
+  const { dev } = instance
+  if (dev === undefined) return
   const schema = {
     body: {
       type: 'object',
@@ -200,9 +201,11 @@ function mountDevTokens(app: FastifyInstance, instance: Instance): void {
   app.post<{ Body: { user: string; server?: string; ttl: number } }>(
     '/v1/dev/tokens',
     { schema },
-    async ({ body }) => ({
-      token: devToken(instance, body.user, { server: serverOf(instance, body.server).name, ttl: body.ttl }),
-    }),
+    async ({ body }) => {
+      const server = serverOf(instance, body.server)
+      const audience = server.audiences[0] ?? server.resource
+      return { token: dev.issue(body.user, { audience, ttl: seconds(body.ttl) }) }
+    },
   )
 }
 

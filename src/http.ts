@@ -40,7 +40,7 @@ export function createFace(options: FaceOptions, deps: FaceDeps): FastifyInstanc
     const rendered = renderProblem(new SallyportError('not_found'), request.id, options.reader)
     return reply.status(rendered.status).headers(rendered.headers).send(rendered.body)
   })
-  app.setErrorHandler((error: FastifyError | Error, request, reply) => {
+  app.setErrorHandler((error: Error, request, reply) => {
     const known = fromFastify(error)
     if (known.row.status >= 500)
       deps.log.error('a request failed', { face: options.name, request: request.id }, error)
@@ -55,16 +55,15 @@ function renderFor(url: string, error: SallyportError, id: string, reader: 'call
 }
 
 /** fastify's own refusals (schema, size, content type) in our words; the offending text is not repeated. */
-function fromFastify(error: FastifyError | Error): SallyportError {
+function fromFastify(error: Error & Partial<FastifyError>): SallyportError {
   if (error instanceof SallyportError) return error
-  if ('validation' in error && error.validation !== undefined) {
+  if (error.validation !== undefined) {
     const [first] = error.validation
     const field = `${error.validationContext ?? 'body'}${(first?.instancePath ?? '').replaceAll('/', '.')}`
     return new SallyportError('request_malformed', { field, remedy: first?.message ?? '' }, error)
   }
-  if ('statusCode' in error && error.statusCode === 413)
-    return new SallyportError('body_too_large', {}, error)
-  if ('statusCode' in error && error.statusCode !== undefined && error.statusCode < 500) {
+  if (error.statusCode === 413) return new SallyportError('body_too_large', {}, error)
+  if (error.statusCode !== undefined && error.statusCode < 500) {
     return new SallyportError('request_malformed', {}, error)
   }
   return asSallyportError(error)

@@ -5,14 +5,15 @@ import { loadConfig } from './config/index.ts'
 import { type ExitCode, exit } from './console/index.ts'
 import { openFaces } from './faces.ts'
 import { SallyportError } from './model/index.ts'
-import { describeError, type Log } from './telemetry/index.ts'
-import { type Instance, openInstance, openLog } from './wire.ts'
+import { createLog, describeError, type Log } from './telemetry/index.ts'
+import { type Instance, openInstance } from './wire.ts'
 
 export interface ServeOptions {
   readonly form: 'single' | 'dev'
   readonly configPath: string
   readonly restored: boolean
-  readonly logStream?: NodeJS.WritableStream
+  /** Where the log goes; standard error by default. */
+  readonly logStream?: { write(line: string): unknown }
 }
 
 /** How long what is in progress may go on after a signal. */
@@ -21,7 +22,11 @@ const drainMs = 10_000
 /** Serves until a signal, then drains. @throws SallyportError or ConfigErrors before anything listens */
 export async function serve(options: ServeOptions): Promise<ExitCode> {
   const config = await loadConfig(options.configPath, { form: options.form, env: process.env })
-  const log = openLog(config.log.level, options.logStream)
+  const { logStream } = options
+  const log = createLog({
+    level: config.log.level,
+    ...(logStream === undefined ? {} : { stream: logStream }),
+  })
   failLoudly(log)
   for (const warning of config.warnings) log.warn('configuration', { ...warning })
   if (config.throwawayKey) startClean(config.data)
@@ -55,7 +60,8 @@ function startClean(data: string): void {
   if (names.length > 0 && !names.includes(devMarker)) {
     throw new SallyportError('config_invalid', {
       field: 'data',
-      remedy: 'dev cleans its data folder at each start and this one is not of its making: name an empty folder',
+      remedy:
+        'dev cleans its data folder at each start and this one is not of its making: name an empty folder',
     })
   }
   for (const name of names) if (name !== devMarker) rmSync(join(data, name), { recursive: true })

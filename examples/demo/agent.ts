@@ -40,6 +40,6 @@ process.on('message', (message: AgentCall) => {
 })
 process.on('disconnect', () => process.exit(0))
 
-await client.connect(transport as Parameters<Client['connect']>[0])
+await client.connect(transport)
 const { tools } = await client.listTools()
 process.stdout.write(`connected: ${tools.map((tool) => tool.name).join(', ')}\n`)

@@ -62,7 +62,7 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
     `${JSON.stringify({ method: request.method, url: request.url, headers: request.headers })}\n`,
   )
   const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true })
-  await serverFor(sallyport.session(token)).connect(transport as Parameters<McpServer['connect']>[0])
+  await serverFor(sallyport.session(token)).connect(transport)
   await transport.handleRequest(request, response)
 }
 

@@ -140,7 +140,7 @@ export function createWorld(folder: string) {
         `  npx sallyport status --config ${config}`,
       ].join('\n'),
     stop: async (): Promise<void> => {
-      await Promise.all([agent, server, broker].map((it) => it?.stop()))
+      await Promise.all([agent, server, broker].map(async (it) => it?.stop()))
       idp?.close()
       api?.close()
     },

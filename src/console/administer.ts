@@ -114,8 +114,7 @@ export async function show(path: string, endpoint: AdminEndpoint, output: Output
 }
 
 function table(name: string, value: unknown): string[] {
-  if (!Array.isArray(value))
-    return [`${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`]
+  if (!Array.isArray(value)) return [`${name}: ${text(value)}`]
   if (value.length === 0) return [`no ${name}`]
   return value.map((row) => JSON.stringify(row))
 }
@@ -124,9 +123,13 @@ function table(name: string, value: unknown): string[] {
 export function failed(answer: AdminAnswer, output: Output): ExitCode {
   const { title, code, field, remedy } = answer.body
   say(output, answer.body, () => [
-    `${String(title ?? 'failed')} (${String(code ?? answer.status)})`,
-    ...(field === undefined ? [] : [`  field: ${String(field)}`]),
-    ...(remedy === undefined ? [] : [`  remedy: ${String(remedy)}`]),
+    `${text(title ?? 'failed')} (${text(code ?? answer.status)})`,
+    ...(field === undefined ? [] : [`  field: ${text(field)}`]),
+    ...(remedy === undefined ? [] : [`  remedy: ${text(remedy)}`]),
   ])
   return answer.status === 401 || answer.status === 403 ? exit.denied : exit.failed
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }

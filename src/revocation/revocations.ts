@@ -93,7 +93,10 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
 }
 
 /** The entry stands in the log and has been applied: a record that cannot be written now is reported, no more. */
-async function noteEntry(entry: LogEntry, { audit, log }: Pick<RevocationsDeps, 'audit' | 'log'>): Promise<void> {
+async function noteEntry(
+  entry: LogEntry,
+  { audit, log }: Pick<RevocationsDeps, 'audit' | 'log'>,
+): Promise<void> {
   const { body, seq, id, by } = entry
   const kind = body.kind === 'unknown' ? 'administration' : body.kind === 'cut' ? 'revoke' : body.kind
   const scope = 'scope' in body ? { scope: JSON.stringify(body.scope), cause: body.cause } : {}

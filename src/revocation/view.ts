@@ -47,17 +47,6 @@ export function createLogView(options: { readonly skew: Seconds; readonly tenant
     if (hold) it.heldBy = entry.seq
   }
 
-  const first = (work: Work, judge: (it: Standing) => Barred['reason'] | undefined): Barred | undefined => {
-    if (standings.size === 0) return undefined
-    for (const key of workKeys(work)) {
-      const it = standings.get(key)
-      const reason = it === undefined ? undefined : judge(it)
-      if (it !== undefined && reason !== undefined)
-        return { reason, scope: it.scope, seq: Math.max(it.cutSeq, it.heldBy) }
-    }
-    return undefined
-  }
-
   return {
     get applied() {
       return applied
@@ -72,11 +61,11 @@ export function createLogView(options: { readonly skew: Seconds; readonly tenant
       epoch = entry.epoch
     },
     covers: (work, rev) =>
-      first(work, (it) =>
+      firstBar(standings, work, (it) =>
         it.cutSeq > rev ? 'cut' : it.heldBy > 0 ? 'held' : it.off ? 'switched_off' : undefined,
       ),
     coversSignIn: (work, signedIn) =>
-      first(work, (it) => {
+      firstBar(standings, work, (it) => {
         if (it.heldBy > 0) return 'held'
         if (it.off) return 'switched_off'
         return it.cutSeq > 0 && signedIn <= it.cutAt + options.skew ? 'cut' : undefined
@@ -86,6 +75,23 @@ export function createLogView(options: { readonly skew: Seconds; readonly tenant
         .filter((it) => it.heldBy > 0)
         .map((it) => ({ scope: it.scope, seq: it.heldBy })),
   }
+}
+
+/** What bars this work first, among the scopes that reach it. */
+function firstBar(
+  standings: ReadonlyMap<string, Standing>,
+  work: Work,
+  judge: (it: Standing) => Barred['reason'] | undefined,
+): Barred | undefined {
+  if (standings.size === 0) return undefined
+  for (const key of workKeys(work)) {
+    const it = standings.get(key)
+    const reason = it === undefined ? undefined : judge(it)
+    if (it !== undefined && reason !== undefined) {
+      return { reason, scope: it.scope, seq: Math.max(it.cutSeq, it.heldBy) }
+    }
+  }
+  return undefined
 }
 
 interface Apply {

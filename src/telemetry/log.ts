@@ -1,4 +1,4 @@
-import { type DestinationStream, pino } from 'pino'
+import { pino } from 'pino'
 import { describeError } from './describe-error.ts'
 
 /** What a log line may carry: short facts, never a secret, never an error object (see `describeError`). */
@@ -15,7 +15,7 @@ export interface Log {
 export interface LogOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Where lines go; standard error by default, so that standard output stays for answers. */
-  readonly stream?: DestinationStream
+  readonly stream?: { write(line: string): unknown }
 }
 
 /** One JSON object a line. Never throws: a log that fails must not fail a call. */

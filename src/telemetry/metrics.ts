@@ -17,8 +17,17 @@ export interface Metrics {
 
 export function createMetrics(options: { readonly process: boolean }): Metrics {
   const registry = new Registry()
-  const registers = [registry]
   if (options.process) collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    ...egressMetrics(registers),
+    ...roomMetrics(registers),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}
+
+function egressMetrics(registers: Registry[]) {
   return {
     requests: new Counter({
       name: 'sallyport_egress_requests_total',
@@ -38,6 +47,16 @@ export function createMetrics(options: { readonly process: boolean }): Metrics {
       help: 'Requests and streams in progress.',
       registers,
     }),
+    lateInjections: new Counter({
+      name: 'sallyport_late_injections_total',
+      help: 'Requests whose bytes left after the right to send them had lapsed. Each one is an alert.',
+      registers,
+    }),
+  }
+}
+
+function roomMetrics(registers: Registry[]) {
+  return {
     minted: new Counter({
       name: 'sallyport_tokens_minted_total',
       help: 'Session tokens asked for at the token endpoint, by outcome code.',
@@ -56,18 +75,11 @@ export function createMetrics(options: { readonly process: boolean }): Metrics {
       labelNames: ['scope', 'status'],
       registers,
     }),
-    lateInjections: new Counter({
-      name: 'sallyport_late_injections_total',
-      help: 'Requests whose bytes left after the right to send them had lapsed. Each one is an alert.',
-      registers,
-    }),
     ready: new Gauge({
       name: 'sallyport_ready',
       help: 'Whether a part is ready (1) or not (0).',
       labelNames: ['part'],
       registers,
     }),
-    text: () => registry.metrics(),
-    contentType: registry.contentType,
   }
 }

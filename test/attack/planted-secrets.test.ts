@@ -49,7 +49,9 @@ downstreams:
 }
 
 describe('planted secrets', () => {
-  it('are found in no log, metric, record, answer or file, whatever succeeds or fails', { timeout: 60_000 }, async () => {
+  it('are found in no log, metric, record, answer or file, whatever succeeds or fails', {
+    timeout: 60_000,
+  }, async () => {
     const { idp, running, printed } = await openWorld()
     const answers: string[] = []
     const keep = async (response: Response) => {
@@ -60,13 +62,19 @@ describe('planted secrets', () => {
     const session = await mint(running, 'crm', person)
     expect(session.status).toBe(200)
     const get = (path: string, token: string) =>
-      fetch(`${running.egress}/downstream${path}`, { headers: { authorization: `Bearer ${token}` } }).then(keep)
+      fetch(`${running.egress}/downstream${path}`, { headers: { authorization: `Bearer ${token}` } }).then(
+        keep,
+      )
 
     expect(await get('/orders/orders', session.token)).toBe(200)
     expect(await get('/broken/orders', session.token)).toBe(502)
     expect(await get('/refusing/orders', session.token)).toBe(502)
     expect(await get('/mine/orders', session.token)).toBe(424)
-    const connected = await running.admin('POST', '/v1/connections', { downstream: 'mine', user: 'alice', value: planted.user })
+    const connected = await running.admin('POST', '/v1/connections', {
+      downstream: 'mine',
+      user: 'alice',
+      value: planted.user,
+    })
     answers.push(JSON.stringify(connected))
     expect(connected.status).toBe(200)
     expect(await get('/mine/orders', session.token)).toBe(502)
@@ -74,7 +82,7 @@ describe('planted secrets', () => {
     expect(await get('/orders/orders', `${session.token.slice(0, -4)}AAAA`)).toBe(401)
     expect(await get('/orders/orders', person)).toBe(401)
     for (const body of [{ subject_token: `${person}x` }, { audience: 'unknown' }, { scope: planted.all }]) {
-      answers.push(JSON.stringify((await mint(running, 'crm', person, body as Record<string, string>)).body))
+      answers.push(JSON.stringify((await mint(running, 'crm', person, body)).body))
     }
     const wrong = { downstream: 'mine', user: 'alice', value: { nested: planted.user } }
     answers.push(JSON.stringify(await running.admin('POST', '/v1/connections', wrong)))
@@ -97,7 +105,9 @@ describe('planted secrets', () => {
     expect(idp.downstreamTokens.length).toBeGreaterThan(0)
     const secrets = [...Object.values(planted), ...idp.downstreamTokens, person, session.token]
     // The search itself can find.
-    expect(findSecrets(secrets, [{ name: 'control', bytes: Buffer.from(secrets.join('\n')) }]).length).toBeGreaterThanOrEqual(secrets.length)
+    expect(
+      findSecrets(secrets, [{ name: 'control', bytes: Buffer.from(secrets.join('\n')) }]).length,
+    ).toBeGreaterThanOrEqual(secrets.length)
     expect(findSecrets(secrets, haystacks)).toEqual([])
   })
 })

@@ -5,27 +5,7 @@ import type { ConnectionIndex } from './state.ts'
 
 export function createConnectionIndex(db: Database): ConnectionIndex {
   return {
-    put: async (connection) => {
-      const { tenant, kind, issuer, subject } = connection.place.principal
-      db.statement(
-        `INSERT INTO connections (tenant, id, kind, issuer, subject, client, server, sid, downstream, rev, active, tomb, connection)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, NULL, ?)
-         ON CONFLICT (tenant, id) DO UPDATE SET client = excluded.client, server = excluded.server, sid = excluded.sid,
-           rev = excluded.rev, active = 1, tomb = NULL, connection = excluded.connection`,
-      ).run(
-        tenant,
-        connection.id,
-        kind,
-        issuer,
-        subject,
-        connection.client ?? null,
-        connection.server,
-        connection.sid ?? null,
-        connection.place.downstream,
-        connection.rev,
-        JSON.stringify(connection),
-      )
-    },
+    put: async (connection) => put(db, connection),
     get: async (tenant, id) => {
       const row = db
         .statement('SELECT active, connection FROM connections WHERE tenant = ? AND id = ?')
@@ -57,6 +37,28 @@ export function createConnectionIndex(db: Database): ConnectionIndex {
       )
     },
   }
+}
+
+function put(db: Database, connection: Connection): void {
+  const { tenant, kind, issuer, subject } = connection.place.principal
+  db.statement(
+    `INSERT INTO connections (tenant, id, kind, issuer, subject, client, server, sid, downstream, rev, active, tomb, connection)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, NULL, ?)
+     ON CONFLICT (tenant, id) DO UPDATE SET client = excluded.client, server = excluded.server, sid = excluded.sid,
+       rev = excluded.rev, active = 1, tomb = NULL, connection = excluded.connection`,
+  ).run(
+    tenant,
+    connection.id,
+    kind,
+    issuer,
+    subject,
+    connection.client ?? null,
+    connection.server,
+    connection.sid ?? null,
+    connection.place.downstream,
+    connection.rev,
+    JSON.stringify(connection),
+  )
 }
 
 function parse(row: Record<string, unknown>): Connection {

@@ -1,0 +1,113 @@
+/** What lies below every room that decides: folder, lock, keys, state, sockets, secrets, record. */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { type Audit, openAudit } from './audit/index.ts'
+import type { Config, VaultSlice } from './config/index.ts'
+import { createDial, type Dial } from './egress/index.ts'
+import type { Clock, Secret } from './model/index.ts'
+import {
+  type InstanceLock,
+  type Keyring,
+  lockInstance,
+  openFileSecrets,
+  openKeyring,
+  openSqliteState,
+  openVaultSecrets,
+  type Secrets,
+  type State,
+  witnessed,
+} from './storage/index.ts'
+import type { Log } from './telemetry/index.ts'
+
+export interface Ground {
+  readonly lock: InstanceLock
+  readonly keyring: Keyring
+  readonly state: State
+  readonly dial: Dial
+  readonly secrets: Secrets
+  readonly audit: Audit
+  close(): Promise<void>
+}
+
+/** The machine, as it is handed to the rooms. */
+export interface Machine {
+  readonly clock: Clock
+  readonly nowMs: () => number
+  readonly random: (bytes: number) => Buffer
+}
+
+/** @throws SallyportError naming the field and the remedy; what was opened is closed again */
+export async function openGround(config: Config, log: Log, machine: Machine): Promise<Ground> {
+  const lock = lockInstance(config.data)
+  const closers: (() => unknown)[] = [lock.release]
+  const closing = async () => {
+    for (const close of closers.toReversed()) await close()
+  }
+  try {
+    const keyring = openKeyring(config.data, config.key)
+    const opened = openSqliteState(join(config.data, 'state.db'), { newEpoch: randomUUID })
+    closers.push(opened.close)
+    const state: State = { ...opened, log: witnessed(opened.log, witnessPath(config)) }
+    const dial = createDial(dialSlice(config))
+    closers.push(dial.close)
+    const secrets = await openSecrets(config, keyring.derive('files'), { ...machine, dial, log })
+    closers.push(secrets.close)
+    const audit = await openRecord(config, { ...machine, keyring, state, log })
+    closers.push(audit.close)
+    return { lock, keyring, state, dial, secrets, audit, close: closing }
+  } catch (error) {
+    await closing()
+    throw error
+  }
+}
+
+export const witnessPath = (config: Config): string => join(config.data, 'log.witness.json')
+
+function openRecord(
+  config: Config,
+  deps: Machine & { readonly keyring: Keyring; readonly state: State; readonly log: Log },
+): Promise<Audit> {
+  const { signer } = deps.keyring
+  return openAudit(
+    { directory: join(config.data, 'records'), ...config.record },
+    {
+      ...deps,
+      sign: signer.sign,
+      publicKey: signer.publicJwk,
+      fingerprintKey: deps.keyring.derive('fingerprints'),
+      anchors: deps.state.anchors,
+    },
+  )
+}
+
+async function openSecrets(
+  config: Config,
+  key: Secret<Uint8Array>,
+  deps: Machine & { readonly dial: Dial; readonly log: Log },
+): Promise<Secrets> {
+  const { vault, tenant } = config
+  if (vault === undefined) return openFileSecrets({ dir: join(config.data, 'secrets'), key }, deps)
+  const groups = [...new Set(config.servers.map((server) => server.group))]
+  return openVaultSecrets({ ...vault, tenant, groups }, { ...deps, fetch: deps.dial.fetch })
+}
+
+/** Only what is configured may be dialled. */
+function dialSlice(config: Config) {
+  const issuers = config.downstreams.flatMap(({ credential }) =>
+    'issuer' in credential ? [credential.issuer] : [],
+  )
+  const logins = [config.login.issuer, ...config.workloads.map(({ issuer }) => issuer)]
+  const urls = new Set([...config.downstreams.map(({ origin }) => origin), ...issuers, ...logins])
+  return {
+    origins: [...[...urls].map((url) => ({ url })), ...vaultOrigin(config.vault)],
+    network: config.network,
+    connectTimeoutMs: config.limits.connectTimeout * 1000,
+    headersTimeoutMs: config.limits.headersTimeout * 1000,
+    idleTimeoutMs: config.limits.idleTimeout * 1000,
+  }
+}
+
+function vaultOrigin(vault: VaultSlice | undefined) {
+  if (vault === undefined) return []
+  return [{ url: vault.address, ...(vault.ca === undefined ? {} : { ca: vault.ca }) }]
+}
