@@ -40,15 +40,15 @@ secretsConformance('encrypted files', async () => {
 const principal = {
   kind: 'user',
   tenant: 'acme',
-  issuer: 'https://canary-issuer',
-  subject: 'canary-subject',
+  issuer: 'https://canary-in-the-mine-issuer',
+  subject: 'canary-in-the-mine-subject',
 } as const
 const place: GrantPlace = {
   tenant: 'acme',
   group: 'crm',
   principal,
-  downstream: 'canary-downstream',
-  audience: 'canary-audience',
+  downstream: 'canary-in-the-mine-downstream',
+  audience: 'canary-in-the-mine-audience',
 }
 const clock = { now: () => epoch(1_800_000_000), monotonic: () => millis(performance.now()) }
 const raw = new Secret<Uint8Array>(randomBytes(32), 'store key')
@@ -60,15 +60,22 @@ const filesOf = (dir: string): string[] =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
 
-/** The text as it would look inside longer text: plain, hex, and base64 at each of its three offsets. */
+/**
+ * The text as it would look inside longer text: plain, UTF-16, hex, and base64 at each of its three offsets without
+ * the characters that its neighbours decide. Long enough that none of them comes about by chance.
+ */
 function encodingsOf(text: string): string[] {
-  const found = [text, Buffer.from(text).toString('hex'), Buffer.from(text, 'utf16le').toString('latin1')]
+  const hex = Buffer.from(text).toString('hex')
+  const found = [text, Buffer.from(text, 'utf16le').toString('latin1'), hex, hex.toUpperCase()]
   for (const offset of [0, 1, 2]) {
     const whole = Buffer.concat([Buffer.alloc(offset), Buffer.from(text)])
-    const inner = (coded: string): string => coded.slice(offset === 0 ? 0 : 4, coded.length - 4)
-    found.push(inner(whole.toString('base64')), inner(whole.toString('base64url')))
+    for (const coding of ['base64', 'base64url'] as const) {
+      const coded = whole.toString(coding).replace(/=+$/, '')
+      found.push(coded.slice(offset === 0 ? 0 : offset + 1, -1))
+    }
   }
-  return [...found, ...found.map((each) => each.toLowerCase()), ...found.map((each) => each.toUpperCase())]
+  expect(Math.min(...found.map((each) => each.length))).toBeGreaterThan(12)
+  return found
 }
 
 describe('encrypted files', () => {
@@ -119,44 +126,49 @@ describe('encrypted files', () => {
 
   it('show nothing to who has a dump without the key, in any encoding', async () => {
     const dir = temporaryFolder()
-    const passphrase = new Secret('canary-passphrase', 'passphrase')
+    const passphrase = new Secret('canary-in-the-mine-passphrase', 'passphrase')
     const secrets = await open(dir, passphrase)
     const version = await secrets.create(
       place,
       grantWith({
-        rt: new Secret('canary-refresh', 'refresh token'),
-        at: new Secret('canary-access', 'access token'),
-        registration: 'canary-registration',
-        scopes: ['canary-scope'],
-        sid: 'canary-session',
-        claim: { owner: 'canary-owner', until: epoch(1_800_000_100) },
+        rt: new Secret('canary-in-the-mine-refresh', 'refresh token'),
+        at: new Secret('canary-in-the-mine-access', 'access token'),
+        registration: 'canary-in-the-mine-registration',
+        scopes: ['canary-in-the-mine-scope'],
+        sid: 'canary-in-the-mine-session',
+        claim: { owner: 'canary-in-the-mine-owner', until: epoch(1_800_000_100) },
       }),
       0,
     )
     await secrets.update(
       place,
-      grantWith({ gen: 1, rt: new Secret('canary-rotated', 'refresh token') }),
+      grantWith({ gen: 1, rt: new Secret('canary-in-the-mine-rotated', 'refresh token') }),
       version,
     )
     await secrets.seal(
-      'canary-job',
+      'canary-in-the-mine-job',
       'acme',
-      new Secret('canary-sealed', 'refresh token'),
+      new Secret('canary-in-the-mine-sealed', 'refresh token'),
       epoch(1_900_000_000),
     )
-    const other = { ...place, audience: 'canary-other' }
+    const other = { ...place, audience: 'canary-in-the-mine-other' }
     await secrets.create(other, grantWith(), 0)
-    await secrets.destroy(other, { at: epoch(1), rev: 1, cause: 'canary-cause' })
+    await secrets.destroy(other, { at: epoch(1), rev: 1, cause: 'canary-in-the-mine-cause' })
     await secrets.close()
 
     const files = filesOf(dir)
     expect(files.length).toBeGreaterThanOrEqual(6)
     const whole = files.map((path) => relative(dir, path) + readFileSync(path, 'latin1')).join('\n')
-    for (const needle of encodingsOf('canary-')) expect(whole).not.toContain(needle)
-    for (const word of ['refresh', 'active', 'kid', 'wdek', 'tomb', 'scopes'])
-      expect(whole).not.toContain(word)
-    // The search itself finds what is there.
-    expect(encodingsOf('acme').some((needle) => whole.includes(needle))).toBe(true)
+    for (const needle of encodingsOf('canary-in-the-mine-')) expect(whole).not.toContain(needle)
+    for (const word of ['refresh', 'active', 'scopes', 'registration']) expect(whole).not.toContain(word)
+    // The search itself finds what is there, wherever it begins.
+    for (const coding of ['latin1', 'hex', 'base64', 'base64url', 'utf16le'] as const) {
+      for (const before of ['', '1', '12']) {
+        const text = Buffer.from(`${before}canary-in-the-mine-x`, coding === 'utf16le' ? coding : 'latin1')
+        const stored = coding === 'utf16le' ? text.toString('latin1') : text.toString(coding)
+        expect(encodingsOf('canary-in-the-mine-').some((needle) => stored.includes(needle))).toBe(true)
+      }
+    }
   })
 
   it('are readable by their owner only', async () => {
