@@ -124,12 +124,14 @@ export function createWorld(folder: string) {
       ]
     },
     revoke: async (person: string): Promise<ReceiptAnswer> => {
-      const { code, text } = await runCli(
-        ['revoke', 'user', person, '--cause', 'left the company', '--config', config, '--json'],
-        folder,
-      )
-      if (code !== 0) throw new Error(`exit code ${code}: ${text}`)
-      return JSON.parse(text) as ReceiptAnswer
+      const capability = readFileSync(join(folder, 'data', 'run', 'admin.cap'), 'utf8').trim()
+      const answer = await fetch(`http://127.0.0.1:${ports.admin}/v1/revocations`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${capability}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ scope: { kind: 'user', id: person }, cause: 'left the company' }),
+      })
+      if (answer.status !== 200) throw new Error(`status ${answer.status}: ${await answer.text()}`)
+      return (await answer.json()) as ReceiptAnswer
     },
     cli: (...args: string[]) => runCli(args, folder),
     hints: () =>
