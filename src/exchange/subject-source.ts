@@ -52,6 +52,18 @@ interface Kept extends Subject {
 /** More sessions than this at once push out the one handed over first; it has to present its token again. */
 const capacity = 10_000
 
+/** @throws token_malformed */
+function claimsOf(token: Secret): Claims {
+  let claims: Claims | undefined
+  try {
+    claims = readClaims(token.reveal())
+  } catch (error) {
+    throw new SallyportError('token_malformed', {}, error)
+  }
+  if (claims === undefined) throw new SallyportError('token_malformed')
+  return claims
+}
+
 export function createHandedSubjects(deps: { readonly clock: Clock; readonly gate: Gate }): HandedSubjects {
   const { clock, gate } = deps
   const kept = new Map<string, Kept>()
@@ -64,8 +76,7 @@ export function createHandedSubjects(deps: { readonly clock: Clock; readonly gat
     const work: Work = { principal, client, server, sid }
     // A token verified before a cut may arrive here after it.
     if (gate.check(work, rev) !== undefined) return
-    const claims = readClaims(token.reveal())
-    if (claims === undefined) throw new SallyportError('token_malformed')
+    const claims = claimsOf(token)
     kept.delete(key)
     kept.set(key, { token, claims, expiresAt, work, rev })
     if (kept.size > capacity) kept.delete(kept.keys().next().value as string)

@@ -191,7 +191,11 @@ describe('token substitution', () => {
     const { exchange, session, clock } = rig()
     const { Secret, epoch } = await import('../../src/model/index.ts')
     const life = epoch(clock.now() + 60)
-    expect(() => exchange.hand(session(), new Secret('opaque', 'subject token'), life)).toThrow()
+    for (const text of ['opaque', 'aaa.bbb.ccc', unsignedJwt({ act: 'agent' })]) {
+      expect(await codeOf(() => exchange.hand(session(), new Secret(text, 'subject token'), life))).toBe(
+        'token_malformed',
+      )
+    }
     expect(() =>
       exchange.hand(session(), new Secret(unsignedJwt({ sub: 'alice' }), 'subject token'), life),
     ).not.toThrow()
