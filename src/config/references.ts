@@ -75,8 +75,8 @@ export function filePath(reference: string, folder: string): string {
 export interface SecretReader {
   /** A secret text: one line, or PEM. A fault and an empty secret where it cannot be had. */
   text(reference: string, path: Path, label: string): Promise<Secret>
-  /** The bytes of a key file. */
-  bytes(reference: string, path: Path, label: string): Promise<Secret<Uint8Array>>
+  /** The bytes of a key file, which has to have `least` of them. */
+  bytes(reference: string, path: Path, least: number): Promise<Secret<Uint8Array>>
 }
 
 /** Reads what `file:` and `${NAME}` name. No value ever stands in a fault. */
@@ -127,8 +127,14 @@ export function createSecretReader(report: Report, sources: Sources, folder: str
   }
   return {
     text,
-    bytes: async (reference, path, label) =>
-      new Secret((await read(reference, path))?.bytes ?? new Uint8Array(), label),
+    bytes: async (reference, path, least) => {
+      const { bytes } = (await read(reference, path)) ?? { bytes: new Uint8Array() }
+      if (bytes.length > 0 && bytes.length < least) {
+        const remedy = `give at least ${least} random bytes: head -c ${least} /dev/urandom > file`
+        report.fault(path, `the key has ${bytes.length} bytes`, remedy)
+      }
+      return new Secret(bytes, 'key')
+    },
   }
 }
 

@@ -100,19 +100,10 @@ function resolveListen(written: ExpandedListen): ListenAddress {
   return typeof parsed === 'string' ? { host: '127.0.0.1', port: 0, insecure: false } : parsed
 }
 
-async function resolveKey({ key }: Expanded, { read, random, report }: Resolving): Promise<Config['key']> {
+async function resolveKey({ key }: Expanded, { read, random }: Resolving): Promise<Config['key']> {
   if (key === undefined) return new Secret(random(leastKeyBytes), 'throwaway key')
   if (typeof key !== 'string') return read.text(key.passphrase, ['key', 'passphrase'], 'passphrase')
-  const bytes = await read.bytes(key, ['key'], 'key')
-  const { length } = bytes.reveal()
-  if (length > 0 && length < leastKeyBytes) {
-    report.fault(
-      ['key'],
-      `the key has ${length} bytes`,
-      `give at least ${leastKeyBytes} random bytes: head -c 32 /dev/urandom > file`,
-    )
-  }
-  return bytes
+  return read.bytes(key, ['key'], leastKeyBytes)
 }
 
 async function resolveVault(written: ExpandedVault, context: Resolving): Promise<VaultSlice> {
