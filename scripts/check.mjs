@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 
 // Slowest first, so that the others fit in beside it.
-const checks = ['lint', 'typecheck', 'unused', 'rooms', 'format:check', 'lockfile']
+const checks = ['lint', 'typecheck', 'unused', 'rooms', 'format:check', 'docs:check', 'lockfile']
 const queue = [...checks]
 const results = new Map()
 const started = performance.now()

@@ -1,8 +1,7 @@
 /** `validate`, `explain` and `schema`: the configuration read, checked and asked, without a running instance. */
 import type { Command } from 'commander'
-import { stringify } from 'yaml'
 import { type CommonOptions, outputOf, verb, withCommon } from './cli-common.ts'
-import { jsonSchema, loadBoth } from './config/index.ts'
+import { jsonSchema, loadBoth, printConfig } from './config/index.ts'
 import { type Checked, exit, explain, type ExplainWords, validate } from './console/index.ts'
 import type { RiskClass } from './model/index.ts'
 import { compilePolicy } from './policy/index.ts'
@@ -11,7 +10,7 @@ type Form = 'single' | 'dev'
 
 async function load(options: CommonOptions, form: Form): Promise<Checked> {
   const { config, expanded } = await loadBoth(options.config, { form, env: process.env })
-  return { version: config.version, warnings: config.warnings, expanded, yaml: stringify(expanded) }
+  return { version: config.version, warnings: config.warnings, expanded, yaml: printConfig(expanded) }
 }
 
 interface ExplainOptions extends CommonOptions {
