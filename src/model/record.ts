@@ -1,7 +1,6 @@
 import type { ReasonCode } from './errors/codes.ts'
 import type { RiskClass } from './downstream.ts'
 import type { Actor, Principal } from './principal.ts'
-import type { EpochSeconds } from './units.ts'
 
 /** How safe a record is when the call goes on (design §8): with the kernel, on the disk, or with the hub. */
 export type Durability = 'handed' | 'synced' | 'acknowledged'
@@ -61,11 +60,4 @@ export interface RecordEvent {
   readonly bytesOut?: number
   readonly result?: 'done' | 'failed' | 'aborted' | 'barred' | 'late_injection'
   readonly details?: Readonly<Record<string, string | number | boolean | readonly string[]>>
-}
-
-/** A line of the record as it stands on disk. */
-export interface RecordLine extends RecordEvent {
-  readonly n: number
-  readonly at: string
-  readonly epochSeconds?: EpochSeconds
 }
