@@ -221,3 +221,13 @@ function sourceOf(text: string, node: Node | null): string {
   const line = text.slice(start, end).replaceAll(/\s+/g, ' ').trim()
   return line.length > 120 ? `${line.slice(0, 119)}…` : line
 }
+
+/** What stands at a path, or undefined. */
+export function valueAt(value: unknown, path: Path): unknown {
+  let found = value
+  for (const step of path) {
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, step)) return undefined
+    found = (found as Record<string | number, unknown>)[step]
+  }
+  return found
+}

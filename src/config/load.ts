@@ -10,9 +10,10 @@ import { expand } from './expand.ts'
 import type { Form } from './expanding.ts'
 import type { Expanded } from './expanded.ts'
 import { reportIssues } from './problems.ts'
-import { createSecretReader, type FileFacts, fillIn, type Sources, whyUnreadable } from './references.ts'
+import { type FileFacts, fillIn, type Sources, whyUnreadable } from './references.ts'
 import { createReport, type Report } from './report.ts'
 import { resolveConfig } from './resolve.ts'
+import { createSecretReader } from './secrets.ts'
 import { configSchema, type WrittenConfig } from './schema/root.ts'
 
 export interface LoadOptions {

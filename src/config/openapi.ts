@@ -35,8 +35,9 @@ export async function readOpenApi(
   path: Path,
   { report, sources }: { readonly report: Report; readonly sources: Sources },
 ): Promise<readonly OpenApiOperation[]> {
-  const place = filePath(reference, folder)
-  const read = await readText(place, sources).catch((error: unknown) => whyUnreadable(error, place))
+  const file = filePath(reference, folder)
+  const place = report.shown(path, file)
+  const read = await readText(file, place, sources).catch((error: unknown) => whyUnreadable(error, place))
   if (typeof read !== 'string') {
     report.fault(path, read[0], read[1])
     return []
@@ -51,8 +52,12 @@ export async function readOpenApi(
   )
 }
 
-async function readText(place: string, sources: Sources): Promise<string | readonly [string, string]> {
-  const { bytes } = await sources.readFile(place)
+async function readText(
+  file: string,
+  place: string,
+  sources: Sources,
+): Promise<string | readonly [string, string]> {
+  const { bytes } = await sources.readFile(file)
   if (bytes.length > maxBytes) return [`${place} is larger than 16 MiB`, 'name a smaller document']
   return new TextDecoder().decode(bytes)
 }

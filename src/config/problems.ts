@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Path } from './document.ts'
+import { type Path, valueAt } from './document.ts'
 import type { Report } from './report.ts'
 import { jsonSchema, knownKeys, type Shape, shapesAt } from './shape.ts'
 import { nearest } from './texts.ts'
@@ -178,13 +178,4 @@ function kindOf(value: unknown): string {
 
 function list(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}`
-}
-
-function valueAt(value: unknown, path: Path): unknown {
-  let found = value
-  for (const step of path) {
-    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, step)) return undefined
-    found = (found as Record<string | number, unknown>)[step]
-  }
-  return found
 }

@@ -1,5 +1,5 @@
 import type { ConfigProblem } from '../model/index.ts'
-import type { Document, Path } from './document.ts'
+import { type Document, type Path, valueAt } from './document.ts'
 import { ConfigErrors } from './errors.ts'
 
 /** Collects what is wrong, so that one run says all of it. */
@@ -8,6 +8,11 @@ export interface Report {
   /** `path` is of the expanded form; the place is where it was written. */
   fault(path: Path, problem: string, remedy: string): void
   warn(path: Path, problem: string, remedy: string): void
+  /**
+   * A file as a fault may name it. Where the environment stands in its name, as it was written: what is meant to be
+   * a path may be a secret.
+   */
+  shown(path: Path, file: string): string
   readonly warnings: readonly ConfigProblem[]
   /** @throws ConfigErrors where there is any fault */
   settle(): void
@@ -38,6 +43,10 @@ export function createReport(document: Document): Report {
       at.add(key)
     },
     warn: (path, what, remedy) => void warnings.push(problem(asWritten(document.value, path), what, remedy)),
+    shown: (path, file) => {
+      const written = valueAt(document.value, asWritten(document.value, path))
+      return typeof written === 'string' && written.includes('${') ? written : file
+    },
     settle: () => {
       if (faults.length > 0) throw new ConfigErrors(faults)
     },

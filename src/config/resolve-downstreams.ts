@@ -8,7 +8,7 @@ import type {
   ExpandedStatic,
   ExpandedTarget,
 } from './expanded.ts'
-import type { SecretReader } from './references.ts'
+import type { SecretReader } from './secrets.ts'
 
 /** A downstream with its secrets read. */
 export async function resolveDownstream(

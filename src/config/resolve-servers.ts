@@ -2,7 +2,7 @@ import type { Matcher, Server, Tool, Use } from '../model/index.ts'
 import { partsOf } from './check-servers.ts'
 import type { Path } from './document.ts'
 import type { Expanded, ExpandedServer, ExpandedTool, ExpandedUse } from './expanded.ts'
-import type { SecretReader } from './references.ts'
+import type { SecretReader } from './secrets.ts'
 import type { Report } from './report.ts'
 import { parseRule } from './texts.ts'
 

@@ -11,7 +11,8 @@ import type {
   ExpandedVaultLogin,
 } from './expanded.ts'
 import { parseListen } from './listen.ts'
-import { filePath, type SecretReader, whyUnreadable } from './references.ts'
+import { filePath, whyUnreadable } from './references.ts'
+import type { SecretReader } from './secrets.ts'
 import { resolveClient, resolveDownstream } from './resolve-downstreams.ts'
 import { resolveServer } from './resolve-servers.ts'
 
@@ -147,9 +148,10 @@ async function readCa(
   reference: string,
   { report, sources, folder }: Resolving,
 ): Promise<string | undefined> {
-  const place = filePath(reference, folder)
+  const file = filePath(reference, folder)
+  const place = report.shown(['vault', 'ca'], file)
   try {
-    const text = new TextDecoder().decode((await sources.readFile(place)).bytes)
+    const text = new TextDecoder().decode((await sources.readFile(file)).bytes)
     if (text.includes('-----BEGIN CERTIFICATE-----')) return text
     report.fault(['vault', 'ca'], `${place} holds no certificate in PEM`, 'name a CA bundle in PEM')
   } catch (error) {

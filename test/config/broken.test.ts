@@ -221,6 +221,13 @@ const secrets: readonly Row[] = [
     { files: { '/run/secret': `${canary}\n${canary}\n` } },
   ],
   [
+    'a secret in a variable where the name of its file belongs',
+    changed('file:/run/secret', '"file:${TOKEN}"'),
+    '2:64 login.client.secret',
+    /there is no file file:\$\{TOKEN\}/,
+    { env: { TOKEN: canary } },
+  ],
+  [
     'a secret file that begins with a blank',
     least,
     '2:64 login.client.secret',
