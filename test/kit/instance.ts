@@ -57,9 +57,11 @@ export async function startInstance(input: {
   readonly folder?: string
   readonly files?: Readonly<Record<string, string>>
   readonly log?: Log
+  /** The same ones for a second start: the URL is part of who acts, and so of stored grants. */
+  readonly ports?: Ports
 }): Promise<Running> {
   const folder = input.folder ?? temporaryFolder()
-  const ports = await freePorts()
+  const ports = input.ports ?? (await freePorts())
   for (const [name, text] of Object.entries(input.files ?? {}))
     writeFileSync(join(folder, name), text, { mode: 0o600 })
   const path = join(folder, 'sallyport.yaml')

@@ -5,7 +5,7 @@
 import { StatementSync } from 'node:sqlite'
 import { Pool } from 'undici'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { mint, type Running, startInstance } from '../kit/instance.ts'
+import { freePorts, mint, type Running, startInstance } from '../kit/instance.ts'
 import { temporaryFolder } from '../kit/folder.ts'
 import { claimsOf, parts, passwordToken } from '../kit/parts.ts'
 import { runSetup, type SetupReport } from '../storage/secrets/openbao.ts'
@@ -106,8 +106,10 @@ async function openWorld(): Promise<World> {
     response.writeHead(request.headers['x-api-key'] === 'alices-own-key' ? 200 : 401).end('{}')
   })
   const urls = { issuer, vault, orders: orders.url, legacy: legacy.url }
+  const ports = await freePorts()
   const start = () =>
     startInstance({
+      ports,
       form: 'single',
       folder,
       files: { 'idp-secret': keycloak.clients.sallyport, key: 'a passphrase-long key of thirty-two bytes.' },
@@ -180,13 +182,7 @@ describe.skipIf(here.keycloak === undefined || here.openbao === undefined)(
       })
       expect((await get(restarted, '/stored/orders', second.token)).status).toBe(401)
       expect((await mint(restarted, 'crm', alice)).status).toBe(400)
-      const introspected = await fetch(`${here.keycloak!.issuer}/protocol/openid-connect/token/introspect`, {
-        method: 'POST',
-        headers: { authorization: `Basic ${btoa(`orders-api:${here.keycloak!.clients['orders-api']}`)}` },
-        body: new URLSearchParams({ token: alice }),
       })
-      expect(introspected.status).toBe(200)
-    })
 
     it('injects a person’s own stored secret, only for that person, until it is cut', async () => {
       const world = await openWorld()
