@@ -1,6 +1,15 @@
 /** Builds the image without a daemon or a registry: both bases are made here, from Debian and npm packages. */
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { attempt, run, step } from './tally.mjs'
@@ -72,24 +81,25 @@ async function makeBases(names, { node, npm, authorities }) {
     await run('mmdebstrap', [
       '--variant=minbase',
       '--include=ca-certificates',
+      '--dpkgopt=force-unsafe-io',
       '--format=directory',
       suite,
       full,
     ])
-    cpSync(node, join(full, 'usr/local/bin/node'))
+    copyFileSync(node, join(full, 'usr/local/bin/node'))
     cpSync(npm, join(full, 'usr/local/lib/node_modules/npm'), { recursive: true })
     symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(full, 'usr/local/bin/npm'))
     const trusted = '/etc/ssl/certs/ca-certificates.crt'
-    cpSync(authorities, join(full, trusted), { dereference: true })
+    copyFileSync(authorities, join(full, trusted))
 
     for (const folder of ['etc', 'tmp', 'nodejs/bin', 'usr/lib', 'usr/lib64'])
       mkdirSync(join(bare, folder), { recursive: true })
     for (const folder of ['lib', 'lib64']) symlinkSync(`usr/${folder}`, join(bare, folder))
-    cpSync(node, join(bare, 'nodejs/bin/node'))
+    copyFileSync(node, join(bare, 'nodejs/bin/node'))
     const linked = (await run('chroot', [full, 'ldd', '/usr/local/bin/node'])).matchAll(/\/\S+\.so\S*/g)
     for (const [library] of linked) {
       mkdirSync(join(bare, dirname(library)), { recursive: true })
-      cpSync(join(full, library), join(bare, library), { dereference: true })
+      copyFileSync(join(full, library), join(bare, library))
     }
     await buildah(
       'config',
