@@ -182,7 +182,7 @@ describe.skipIf(here.keycloak === undefined || here.openbao === undefined)(
       })
       expect((await get(restarted, '/stored/orders', second.token)).status).toBe(401)
       expect((await mint(restarted, 'crm', alice)).status).toBe(400)
-      })
+    })
 
     it('injects a person’s own stored secret, only for that person, until it is cut', async () => {
       const world = await openWorld()
