@@ -189,7 +189,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   return world
 }
 
-export const server: McpServer = {
+const server: McpServer = {
   name: 'crm',
   resource: 'https://crm.example/mcp',
   audiences: [],
@@ -208,7 +208,7 @@ export const server: McpServer = {
 
 const principal = { kind: 'user', tenant: 'acme', issuer: 'https://idp.example', subject: 'alice' } as const
 
-export const access: Access = {
+const access: Access = {
   session: {
     sid: 's1',
     principal,
