@@ -13,6 +13,6 @@
  */
 export { type Proof, writeCapability } from './capability.ts'
 export { type DevIssuer, openDevIssuer } from './dev-issuer.ts'
-export type { Identity, LoginIssuer } from './identity.ts'
+export type { Identity } from './identity.ts'
 export { type OpenIdentity, openIdentity } from './open.ts'
 export { mountTokenFace } from './routes.ts'

@@ -14,8 +14,6 @@ export type Scope =
   | { readonly kind: 'server'; readonly tenant: string; readonly server: string }
   | { readonly kind: 'tool'; readonly tenant: string; readonly server: string; readonly tool: string }
 
-export type ScopeKind = Scope['kind']
-
 /** Everything that a piece of work belongs to; what is absent cannot be cut by that scope. */
 export interface Work {
   readonly principal: Principal

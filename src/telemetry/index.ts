@@ -6,5 +6,5 @@
  */
 export { describeError } from './describe-error.ts'
 export { createHealth, type Health } from './health.ts'
-export { createLog, type Log, type LogFacts, type LogOptions } from './log.ts'
+export { createLog, type Log } from './log.ts'
 export { createMetrics, type Metrics } from './metrics.ts'

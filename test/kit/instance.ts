@@ -12,7 +12,7 @@ import { temporaryFolder } from './folder.ts'
 import { quietLog } from './quiet.ts'
 
 /** A loopback port that is free now. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -97,8 +97,8 @@ export async function startInstance(input: {
   }
 }
 
-export const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
-export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
+const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
 
 /** Asks the token endpoint for a session token. */
 export async function mint(

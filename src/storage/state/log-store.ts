@@ -5,7 +5,7 @@ import type { Database } from './database.ts'
 import type { LogStore } from './state.ts'
 
 /** The hash of an entry: SHA-256 over the former hash and the entry without its own, as RFC 8785 JSON. */
-export function entryHash(previous: string, entry: Omit<LogEntry, 'hash'>): string {
+function entryHash(previous: string, entry: Omit<LogEntry, 'hash'>): string {
   return hash('sha256', `${previous}\n${canonicalize(entry) ?? ''}`, 'hex')
 }
 

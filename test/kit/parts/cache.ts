@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { say } from './run.ts'
 
 /** Where parts are kept between runs: outside the work tree, so that a fresh clone finds them again. */
-export function cacheFolder(): string {
+function cacheFolder(): string {
   const { SALLYPORT_CACHE, XDG_CACHE_HOME } = process.env
   return SALLYPORT_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'sallyport')
 }
