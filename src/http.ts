@@ -6,8 +6,12 @@ import { type IncomingMessage, type Server, createServer, type ServerResponse } 
 import { rmSync } from 'node:fs'
 import { isIP } from 'node:net'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import { listenerOptions } from './egress/index.ts'
 import { asSallyportError, type Rendered, renderOAuth, renderProblem, SallyportError } from './model/index.ts'
 import type { Log } from './telemetry/index.ts'
+
+/** How long a caller may take to send its headers (slow-loris). */
+const headersTimeoutMs = 15_000
 
 export interface FaceOptions {
   readonly name: string
@@ -73,12 +77,9 @@ function createFaceServer(
   handler: (request: IncomingMessage, response: ServerResponse) => void,
   first: FaceOptions['first'],
 ): Server {
-  const server = createServer(
-    { keepAliveTimeout: 65_000, headersTimeout: 15_000, requestTimeout: 0, maxHeaderSize: 32 * 1024 },
-    (request, response) => {
-      if (first?.(request, response) !== true) handler(request, response)
-    },
-  )
+  const server = createServer(listenerOptions(headersTimeoutMs), (request, response) => {
+    if (first?.(request, response) !== true) handler(request, response)
+  })
   // Streams and long calls are ended by the live registry, not by a timer of the listener.
   server.timeout = 0
   return server
