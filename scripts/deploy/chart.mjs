@@ -5,7 +5,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { attempt, check, must, run } from './tally.mjs'
 import { kubernetesVersion } from './tools.mjs'
 
-export const chart = 'helm/sallyport'
+const chart = 'helm/sallyport'
 const release = ['--kube-version', kubernetesVersion, '--namespace', 'crm']
 
 export const valuesFiles = () => readdirSync(join(chart, 'ci')).map((name) => join(chart, 'ci', name))

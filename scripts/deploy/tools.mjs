@@ -16,7 +16,7 @@ export const cache = join(
   'deploy',
 )
 
-export function found(program) {
+function found(program) {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
 }
 
