@@ -89,12 +89,21 @@ async function egressFace(instance: Instance): Promise<Face> {
       return mine
     },
   })
+  // Metadata names the endpoints where they are: at this listener, whose port may be known only once it listens.
+  let address = config.url
   await mountTokenFace(
     it.app,
-    { issuer: identity.issuer, address: () => config.url },
+    { issuer: identity.issuer, address: () => address },
     { ...identity, log: instance.log },
   )
-  return it
+  return {
+    app: it.app,
+    listen: async (name, at) => {
+      const listening = await it.listen(name, at)
+      if (listening.url.startsWith('http')) address = listening.url
+      return listening
+    },
+  }
 }
 
 function adminFace(instance: Instance): Face {
