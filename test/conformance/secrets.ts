@@ -266,9 +266,10 @@ export function secretsConformance(name: string, start: () => Promise<SecretsFix
         const first = await secrets.create(place, grantWith(), 0)
         await secrets.update(place, grantWith({ gen: 1 }), first)
         await secrets.destroy(place, tomb('first'))
+        // The data key and the tombstone.
+        expect(await store.versionsWithContent()).toBe(before + 2)
         await other.destroy(place, tomb('second'))
         expect(await secrets.read(place)).toEqual({ version: first + 2, tomb: tomb('first') })
-        // The data key and the tombstone.
         expect(await store.versionsWithContent()).toBe(before + 2)
       })
 
@@ -373,9 +374,11 @@ export function secretsConformance(name: string, start: () => Promise<SecretsFix
 
       it('replaces what the same job kept, so that a repeated revocation can go on', async () => {
         const id = job()
+        const before = await store.versionsWithContent()
         await secrets.seal(id, 'acme', payload, epoch(now + 60))
         await other.seal(id, 'acme', new Secret('newer', 'refresh token'), epoch(now + 90))
         expect((await secrets.unseal(id, 'acme'))?.reveal()).toBe('newer')
+        expect(await store.versionsWithContent()).toBe(before + 1)
       })
 
       it('destroys what was dropped, and lets no late seal bring it back', async () => {

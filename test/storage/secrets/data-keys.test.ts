@@ -1,59 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { Principal } from '../../../src/model/index.ts'
-import type { Backend, Version } from '../../../src/storage/secrets/backend.ts'
 import { createDataKeys, type DataKeys, type Owner } from '../../../src/storage/secrets/data-keys.ts'
+import { memoryBackend } from './memory-backend.ts'
 
 const zeros = Buffer.alloc(32)
-const refuse = async (): Promise<never> => expect.unreachable()
 
 const owner = (subject: string): Owner => {
   const principal: Principal = { kind: 'user', tenant: 'acme', issuer: 'i', subject }
   return { tenant: 'acme', group: 'crm', uh: subject, principal }
 }
 
-/** A store that keeps keys as they are, and shows the very buffers that it handed out. */
 function fixture(capacity: number) {
-  const entries = new Map<string, Version>()
-  const handed: Buffer[] = []
-  let unwraps = 0
-  let gate: Promise<void> = Promise.resolve()
-  const backend: Backend = {
-    read: async (_role, path) => entries.get(path),
-    async writeCas(_role, path, value, expected) {
-      entries.set(path, { version: expected + 1, value })
-      return expected + 1
-    },
-    destroyOlder: async () => undefined,
-    wrap: async (_at, key) => Buffer.from(key).toString('hex'),
-    async unwrap(_at, wrapped) {
-      unwraps += 1
-      await gate
-      const key = Buffer.from(wrapped, 'hex')
-      handed.push(key)
-      return key
-    },
-    indexKey: refuse,
-    seal: refuse,
-    unseal: refuse,
-    check: refuse,
-    health: refuse,
-    close: refuse,
-  }
+  const memory = memoryBackend()
   const random = (size: number): Buffer => {
     const made = randomBytes(size)
-    if (size === 32) handed.push(made)
+    if (size === 32) memory.handed.push(made)
     return made
   }
-  const keys = createDataKeys({ backend, random, capacity })
-  return {
-    keys,
-    handed,
-    unwraps: () => unwraps,
-    hold(until: Promise<void>) {
-      gate = until
-    },
-  }
+  return { ...memory, keys: createDataKeys({ backend: memory.backend, random, capacity }) }
 }
 
 const kidOf = (keys: DataKeys, who: Owner): Promise<string> => keys.withNewest(who, (_key, kid) => kid)

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { epoch, type GrantPlace, SallyportError, Secret } from '../../../src/model/index.ts'
 import { openVaultSecrets } from '../../../src/storage/secrets/vault.ts'
+import { renewalDelay } from '../../../src/storage/secrets/vault-login.ts'
 import type { VaultDeps, VaultLoginOptions } from '../../../src/storage/secrets/vault-options.ts'
 import { codeOf, grantWith } from '../../conformance/secrets.ts'
 import { quietLog } from '../../kit/quiet.ts'
@@ -294,5 +296,18 @@ describe('the first data key of a principal', () => {
       expect.stringMatching(/^sp1\|acme\|outbox\|[a-z2-7]{32}\|1900000000$/),
     ])
     await secrets.close()
+  })
+})
+
+describe('the next login', () => {
+  it('comes after 54 to 66 % of the token’s life, and not sooner than in 100 ms', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 10 ** 8 }), fc.nat(255), (life, drawn) => {
+        const delay = renewalDelay(life, () => Buffer.from([drawn]))
+        expect(delay).toBeGreaterThanOrEqual(Math.max(100, life * 540 - 1))
+        expect(delay).toBeLessThanOrEqual(life * 660 + 1)
+      }),
+    )
+    expect(renewalDelay(0, () => Buffer.from([0]))).toBe(100)
   })
 })
