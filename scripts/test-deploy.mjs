@@ -16,11 +16,20 @@ const { buildImage, openStorage, podman, provideBases } = await import('./deploy
 const { provideChartTools, provideContainerTools } = await import('./deploy/tools.mjs')
 const { checkChart, render } = await import('./deploy/chart.mjs')
 const { checkImage } = await import('./deploy/check-image.mjs')
-const { checkPod } = await import('./deploy/check-pod.mjs')
+const { checkPod, removeContainers } = await import('./deploy/check-pod.mjs')
 
 const scratch = mkdtempSync(join(tmpdir(), 'sallyport-deploy-'))
 const image = `localhost/sallyport:test-${process.pid}`
 const marker = `marker-${crypto.randomUUID()}`
+
+async function tidy() {
+  await removeContainers().catch(() => {}) // podman may not be there yet
+  await podman('rmi', '--force', image).catch(() => {})
+  rmSync(scratch, { recursive: true, force: true })
+}
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => tidy().finally(() => process.exit(130)))
+}
 
 async function makeImage() {
   await provideContainerTools()
@@ -40,7 +49,6 @@ try {
 } catch (error) {
   process.stdout.write(`${error instanceof Error ? error.message : String(error)}\n`)
 } finally {
-  await podman('rmi', '--force', image).catch(() => {})
-  rmSync(scratch, { recursive: true, force: true })
+  await tidy()
   finish()
 }

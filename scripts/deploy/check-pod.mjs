@@ -42,12 +42,11 @@ export async function checkPod(image, { tools, render, scratch }) {
     })
   }
   const pod = pods.find(({ file }) => file.includes('minimal'))
-  try {
-    await checkLife(image, pod, canary)
-  } finally {
-    await remove(['first', 'again'].map(name))
-  }
+  await checkLife(image, pod, canary)
 }
+
+/** Containers that are left, however the test ended. */
+export const removeContainers = () => remove(['first', 'again', 'second', 'app', 'validate'].map(name))
 
 /** A rendered pod with Secrets made up for whatever it mounts. */
 async function podOf(file, { tools, render, scratch, canary }) {
