@@ -6,8 +6,9 @@ import type { ExchangeSource } from './flavours/flavour.ts'
 import { targetNames, targetOf } from './flavours/target.ts'
 
 /**
- * Where the stored connection of one sign-in lies. The session and the actor chain are part of the name, so two
- * sign-ins of one person never share a grant; a session's name is the same after a restart.
+ * Where the stored connection of one sign-in lies. The session, the actor chain and the scope are part of the name, so
+ * two sign-ins of one person never share a grant, and a changed configuration never serves what was granted for
+ * another scope; a session's name is the same after a restart.
  */
 export function exchangePlace(need: Need, source: ExchangeSource): GrantPlace {
   const { session, actor } = need.access
@@ -17,7 +18,7 @@ export function exchangePlace(need: Need, source: ExchangeSource): GrantPlace {
     group: need.server.group,
     principal: session.principal,
     downstream: need.downstream.name,
-    audience: joinKey(audience, session.sid, actorKey(actor)),
+    audience: joinKey(audience, session.sid, actorKey(actor), ...source.scope),
   }
 }
 

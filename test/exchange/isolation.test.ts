@@ -101,6 +101,17 @@ test('no interleaving of principals, actors, clients, audiences and scopes yield
   await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 25 }), run), { numRuns: 80 })
 })
 
+test('a stored grant is not served for another scope than it was obtained for', async () => {
+  const asked: Asked = { who: { sid: 's' }, audience: 'orders-api', scope: 'read', refresh: true }
+  const it = rig()
+  it.hand(asked.who, { scope: 'read write' }, 600)
+  const got = async (scope: string) => {
+    const need = it.need(target(it, { ...asked, scope }), asked.who)
+    return claimsIn(await it.exchange.acquire(need))['scope']
+  }
+  expect([await got('read'), await got('write'), await got('read')]).toEqual(['read', 'write', 'read'])
+})
+
 test('needs that differ in anything have different cache keys; the same need always has the same', () => {
   const it = rig()
   fc.assert(
