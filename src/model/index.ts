@@ -4,6 +4,7 @@
  * is issuer and subject together; whatever is secret is a `Secret`.
  */
 export * from './config-problem.ts'
+export { base32 } from './base32.ts'
 export * from './credential.ts'
 export * from './decision.ts'
 export * from './downstream.ts'

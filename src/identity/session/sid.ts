@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { joinKey, type Principal, type Secret } from '../../model/index.ts'
+import { base32, joinKey, type Principal, type Secret } from '../../model/index.ts'
 
 /** What makes a session the same session. */
 export interface SessionName {
@@ -9,7 +9,6 @@ export interface SessionName {
   readonly idpSid: string | undefined
 }
 
-const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
 const length = 32
 
 /**
@@ -22,20 +21,4 @@ export function sessionId(name: SessionName, key: Secret<Uint8Array>): string {
   const idp = name.idpSid === undefined ? ['0'] : ['1', name.idpSid]
   const text = joinKey('session', tenant, kind, issuer, subject, name.client, name.server, ...idp)
   return base32(createHmac('sha256', key.reveal()).update(text).digest()).slice(0, length)
-}
-
-function base32(bytes: Uint8Array): string {
-  let text = ''
-  let held = 0
-  let bits = 0
-  for (const byte of bytes) {
-    held = (held << 8) | byte
-    bits += 8
-    while (bits >= 5) {
-      bits -= 5
-      text += alphabet.charAt((held >>> bits) & 31)
-    }
-    held &= (1 << bits) - 1
-  }
-  return text
 }

@@ -1,9 +1,9 @@
-import { epoch, type Principal, principalKey, SallyportError } from '../../model/index.ts'
+import { base32, epoch, type Principal, principalKey, SallyportError } from '../../model/index.ts'
 import type { Backend, Version } from './backend.ts'
 import { type EntryPlace, type KeyEntry, keyAad, readKeyEntry, type Tomb, writeKeyEntry } from './entry.ts'
 import { keyBytes, type RandomBytes } from './envelope.ts'
 import { createKeyCache, type KeyCache } from './key-cache.ts'
-import { base32, keyPath } from './names.ts'
+import { keyPath } from './names.ts'
 
 /** A principal's place in one vault group. */
 export interface Owner extends EntryPlace {

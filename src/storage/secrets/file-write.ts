@@ -1,7 +1,7 @@
 import { link, mkdir, open, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { RandomBytes } from './envelope.ts'
-import { base32 } from './names.ts'
+import { base32 } from '../../model/index.ts'
 
 export const isErrno = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code

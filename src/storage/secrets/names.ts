@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
-import { type GrantPlace, joinKey, type Principal, SallyportError } from '../../model/index.ts'
+import { base32, type GrantPlace, joinKey, type Principal, SallyportError } from '../../model/index.ts'
 
 /** The servers that may share connections, within one tenant: one key-encryption key and one index key each. */
 export interface VaultGroup {
@@ -7,7 +7,6 @@ export interface VaultGroup {
   readonly group: string
 }
 
-const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
 const slugPattern = /^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 
 /**
@@ -21,23 +20,6 @@ export function slug(value: string, field: 'tenant' | 'group'): string {
     remedy:
       'a tenant or vault group is 1 to 63 of a-z, 0-9, - and _, begins with a letter or digit, ends not with -',
   })
-}
-
-/** RFC 4648 §6 in lower case, without padding. */
-export function base32(bytes: Uint8Array): string {
-  let text = ''
-  let bits = 0
-  let held = 0
-  for (const byte of bytes) {
-    held = (held << 8) | byte
-    bits += 8
-    while (bits >= 5) {
-      bits -= 5
-      text += alphabet.charAt((held >>> bits) & 31)
-    }
-    held &= 31
-  }
-  return bits === 0 ? text : text + alphabet.charAt((held << (5 - bits)) & 31)
 }
 
 /** 160 bits as 32 characters of `[a-z2-7]`: collisions are out of reach, and nothing can be read from it. */

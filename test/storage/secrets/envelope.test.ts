@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { epoch, type Grant, type GrantPlace, type Principal } from '../../../src/model/index.ts'
+import { base32, epoch, type Grant, type GrantPlace, type Principal } from '../../../src/model/index.ts'
 import {
   type GrantFacts,
   grantAad,
@@ -11,7 +11,6 @@ import {
 } from '../../../src/storage/secrets/entry.ts'
 import { decrypt, encrypt, openTokens, sealTokens } from '../../../src/storage/secrets/envelope.ts'
 import {
-  base32,
   grantName,
   indexKeyInput,
   jobName,
