@@ -5,7 +5,7 @@ import { acceptedTypes } from './token-type.ts'
 import type { LoginIssuer, WorkloadIssuer } from './identity.ts'
 
 /** What a JWT may be signed with at all: asymmetric only, and no RSA or curve below today's strength. */
-const asymmetric = [
+export const asymmetricAlgorithms = [
   'RS256',
   'RS384',
   'RS512',
@@ -19,7 +19,7 @@ const asymmetric = [
   'Ed25519',
 ] as const
 
-const defaultAlgorithms: readonly string[] = ['RS256', 'PS256', 'ES256', 'EdDSA']
+export const defaultAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const
 
 /** However large a skew is configured, no more than this is given. */
 const maxSkew = seconds(60)
@@ -93,9 +93,9 @@ function openIssuer(issuer: string, { login, rules }: Entries, deps: IssuerDeps)
 }
 
 function checkAlgorithms(algorithms: readonly string[]): readonly string[] {
-  const known: readonly string[] = asymmetric
+  const known: readonly string[] = asymmetricAlgorithms
   if (algorithms.length === 0 || !algorithms.every((algorithm) => known.includes(algorithm))) {
-    const remedy = `use one or more of ${asymmetric.join(', ')}`
+    const remedy = `use one or more of ${asymmetricAlgorithms.join(', ')}`
     throw new SallyportError('config_invalid', { field: 'login.algorithms', remedy })
   }
   return algorithms

@@ -1,23 +1,10 @@
 import { z } from 'zod'
+import { asymmetricAlgorithms, defaultAlgorithms } from '../../identity/index.ts'
 import { duration, identifier, insecure, label, oauthClient, url } from './scalars.ts'
-
-/** Asymmetric algorithms only: a symmetric one would let whoever verifies also sign. */
-const algorithms = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-] as const
 
 export const loginDefaults = {
   groups: 'groups',
-  algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'] as const,
+  algorithms: defaultAlgorithms,
   types: ['JWT'] as const,
   skew: 5,
 }
@@ -48,7 +35,7 @@ export const login = z.strictObject({
       'What `aud` of a subject token may be, for servers that do not say it themselves. An IdP that names audiences by client id, such as Keycloak, needs its client id here. Default: the resource of the server.',
     ),
   algorithms: z
-    .array(z.enum(algorithms))
+    .array(z.enum(asymmetricAlgorithms))
     .min(1)
     .optional()
     .meta({ description: 'Signature algorithms that are taken.', default: [...loginDefaults.algorithms] }),
