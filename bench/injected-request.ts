@@ -161,9 +161,7 @@ try {
   }
 } finally {
   for (const { child } of contenders) child.kill('SIGTERM')
-  await Promise.all(
-    contenders.map(({ child }) => (child.exitCode === null ? once(child, 'exit') : undefined)),
-  )
+  await Promise.all(contenders.map(async ({ child }) => child.exitCode ?? once(child, 'exit')))
   upstream.close()
   upstream.closeAllConnections()
   rmSync(folder, { recursive: true, force: true })

@@ -1,6 +1,6 @@
 /** What every verb of the command line shares: options, output, exit codes. */
 import type { Command } from 'commander'
-import { dataFolder } from './config/index.ts'
+import { ConfigErrors, dataFolder } from './config/index.ts'
 import { exit, type ExitCode, type Output } from './console/index.ts'
 import { asSallyportError } from './model/index.ts'
 import { describeError } from './telemetry/index.ts'
@@ -38,8 +38,8 @@ export function verb<A extends unknown[]>(
 }
 
 function complain(error: unknown): void {
-  if (error instanceof Error && 'problems' in error && Array.isArray(error.problems)) {
-    for (const problem of error.problems) process.stderr.write(`${String(problem)}\n`)
+  if (error instanceof ConfigErrors) {
+    process.stderr.write(`${error.describe()}\n`)
     return
   }
   const known = asSallyportError(error)

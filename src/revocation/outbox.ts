@@ -33,7 +33,9 @@ export async function workOutbox(deps: OutboxDeps): Promise<void> {
 
 async function workJob(job: OutboxJob, deps: OutboxDeps): Promise<void> {
   const token = await deps.secrets.unseal(job.job, job.place.tenant)
-  if (token === undefined) return finish(job, 'already_invalid', deps)
+  // What was sealed is kept until then and no longer.
+  if (token === undefined)
+    return finish(job, deps.clock.now() >= job.until ? 'expired_first' : 'already_invalid', deps)
   const outcome = await deps.revokeAtProvider(job.place, token)
   if (outcome !== 'failed') return finish(job, outcome, deps)
   if (deps.clock.now() >= job.until) return finish(job, 'expired_first', deps)
