@@ -300,7 +300,12 @@ export const errorTable = {
     'This kind of credential does not serve this kind of principal.',
   ),
   credential_refused: row(502, 'provider', 'configure', 'The downstream refused the credential twice.'),
-  credential_refused_not_repeated: row(502, 'provider', 'retry', 'The downstream refused the credential, and a streamed request cannot be repeated.'),
+  credential_refused_not_repeated: row(
+    502,
+    'provider',
+    'retry',
+    'The downstream refused the credential, and a streamed request cannot be repeated.',
+  ),
   credential_origin_mismatch: row(
     500,
     'sallyport',
