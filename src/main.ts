@@ -34,7 +34,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const instance = await openInstance(config, { log, restored: options.restored })
   try {
     const faces = await openFaces(instance)
-    announce(options.form, instance, faces)
+    await announce(options.form, instance, faces)
     await untilSignal()
     log.info('draining')
     instance.health.stopping()
@@ -68,11 +68,11 @@ function startClean(data: string): void {
   writeFileSync(join(data, devMarker), 'sallyport dev removes everything in this folder at each start\n')
 }
 
-function announce(
+async function announce(
   form: string,
   instance: Instance,
   faces: Record<'egress' | 'admin' | 'telemetry', { url: string }>,
-): void {
+): Promise<void> {
   const lines =
     form === 'dev'
       ? [
@@ -86,6 +86,7 @@ function announce(
     `egress    ${faces.egress.url}`,
     `admin     ${faces.admin.url}`,
     `telemetry ${faces.telemetry.url}`,
+    await secretsLine(instance),
     'ready',
   )
   process.stderr.write(`${lines.join('\n')}\n`)
@@ -96,6 +97,15 @@ function announce(
     telemetry: faces.telemetry.url,
     policy: instance.config.version,
   })
+}
+
+/** Where stored grants lie, and whether that answers: an absent Vault does not keep the process from serving. */
+async function secretsLine({ config, secrets, health }: Instance): Promise<string> {
+  if (config.vault === undefined) return 'secrets   encrypted files in the data folder'
+  const state = await secrets.health()
+  health.observe('vault', state)
+  const remedy = { up: '', sealed: ': unseal it', down: ': look at vault.address and the server' }[state]
+  return `secrets   ${config.vault.address} is ${state}${remedy}`
 }
 
 async function untilSignal(): Promise<void> {
