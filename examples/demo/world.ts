@@ -136,10 +136,10 @@ export function createWorld(folder: string) {
     cli: (...args: string[]) => runCli(args, folder),
     hints: () =>
       [
-        `  npx sallyport sessions --config ${config}`,
-        `  npx sallyport audit tail --data ${join(folder, 'data')}`,
-        `  npx sallyport release user alice --cause back --config ${config}`,
-        `  npx sallyport status --config ${config}`,
+        `  npm run --silent sallyport -- sessions --config ${config}`,
+        `  npm run --silent sallyport -- audit tail --data ${join(folder, 'data')}`,
+        `  npm run --silent sallyport -- release user alice --cause back --config ${config}`,
+        `  npm run --silent sallyport -- status --config ${config}`,
       ].join('\n'),
     stop: async (): Promise<void> => {
       await Promise.all([agent, server, broker].map(async (it) => it?.stop()))

@@ -26,7 +26,7 @@ export interface LoginSlice {
 interface WorkloadSlice {
   readonly issuer: string
   readonly audience: string
-  /** Subjects that are taken; a `*` at the end stands for any rest. */
+  /** Subjects that are taken; `*` stands for one or more characters other than `:` and `/`. */
   readonly subjects: readonly string[]
 }
 
