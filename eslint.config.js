@@ -4,14 +4,17 @@ import tseslint from 'typescript-eslint'
 /** `Secret.reveal()` is the one door out of a secret. These files hand it to its destination; no other file may. */
 const mayReveal = [
   'src/storage/keyring.ts',
-  'src/storage/secrets/**',
+  'src/storage/secrets/envelope.ts',
+  'src/storage/secrets/file-keys.ts',
+  'src/storage/secrets/approle-login.ts',
+  'src/storage/secrets/vault-client.ts',
   'src/audit/fingerprint.ts',
-  'src/exchange/**',
-  'src/identity/session/keys.ts',
+  'src/exchange/authorization-server.ts',
+  'src/exchange/client-authentication.ts',
+  'src/exchange/subject-source.ts',
   'src/identity/session/sid.ts',
-  'src/identity/capability*.ts',
+  'src/identity/capability.ts',
   'src/egress/inject.ts',
-  'src/config/**',
 ]
 
 /** Tables: longer than 250 code lines by nature, with a row of as many cells as it needs. */
