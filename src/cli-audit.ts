@@ -12,14 +12,9 @@ interface AuditOptions extends CommonOptions {
   readonly records?: string
 }
 
-interface FilterOptions extends AuditOptions {
-  readonly user?: string
-  readonly issuer?: string
-  readonly sid?: string
-  readonly request?: string
-  readonly downstream?: string
-  readonly server?: string
-  readonly kind?: string
+const words = ['user', 'issuer', 'sid', 'request', 'downstream', 'server', 'kind'] as const
+
+interface FilterOptions extends AuditOptions, Partial<Record<(typeof words)[number], string>> {
   readonly since?: string
   readonly until?: string
   readonly limit?: string
@@ -45,9 +40,7 @@ function moment(name: string, text: string | undefined): number | undefined {
 }
 
 function filterOf(options: FilterOptions) {
-  const { user, issuer, sid, request, downstream, server, kind } = options
-  const words = { user, issuer, sid, request, downstream, server, kind }
-  const given = Object.entries(words).filter(([, value]) => value !== undefined)
+  const given = words.filter((name) => options[name] !== undefined).map((name) => [name, options[name]])
   const since = moment('--since', options.since)
   const until = moment('--until', options.until)
   return {

@@ -3,7 +3,6 @@ import type { Command } from 'commander'
 import { type CommonOptions, outputOf, verb, withCommon } from './cli-common.ts'
 import { jsonSchema, loadBoth, printConfig } from './config/index.ts'
 import { type Checked, exit, explain, type ExplainWords, validate } from './console/index.ts'
-import type { RiskClass } from './model/index.ts'
 import { compilePolicy } from './policy/index.ts'
 
 type Form = 'single' | 'dev'
@@ -13,20 +12,9 @@ async function load(options: CommonOptions, form: Form): Promise<Checked> {
   return { version: config.version, warnings: config.warnings, expanded, yaml: printConfig(expanded) }
 }
 
-interface ExplainOptions extends CommonOptions {
+interface ExplainOptions extends CommonOptions, Omit<ExplainWords, 'groups'> {
   readonly form: Form
-  readonly server?: string
-  readonly user?: string
-  readonly workload?: string
-  readonly issuer?: string
   readonly group: readonly string[]
-  readonly groupsIncomplete?: boolean
-  readonly client?: string
-  readonly tool?: string
-  readonly class?: RiskClass
-  readonly downstream: string
-  readonly method: string
-  readonly path: string
 }
 
 function wordsOf(options: ExplainOptions): ExplainWords {

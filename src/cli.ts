@@ -245,6 +245,12 @@ addSayings(program)
 addConnectionVerbs(program)
 addAuditVerbs(program)
 
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+  throw error
+})
+
 try {
   await program.parseAsync()
 } catch (error) {
