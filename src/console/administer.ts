@@ -1,3 +1,4 @@
+import type { Principal, Scope } from '../model/index.ts'
 import { type AdminAnswer, type AdminEndpoint, callAdmin } from './client.ts'
 import { exit, type ExitCode, type Output, say } from './output.ts'
 
@@ -116,7 +117,33 @@ export async function show(path: string, endpoint: AdminEndpoint, output: Output
 function table(name: string, value: unknown): string[] {
   if (!Array.isArray(value)) return [`${name}: ${text(value)}`]
   if (value.length === 0) return [`no ${name}`]
-  return value.map((row) => JSON.stringify(row))
+  const describe = rows[name] ?? text
+  return value.map((row) => describe(row as Row))
+}
+
+interface Row {
+  readonly principal: Principal
+  readonly place: { readonly principal: Principal; readonly downstream: string }
+  readonly scope: Scope
+  readonly [name: string]: unknown
+}
+
+/** One line for a row of each list; the whole row stands in `--json`. */
+const rows: Readonly<Record<string, (row: Row) => string>> = {
+  sessions: (row) =>
+    `${text(row['sid'])}  ${who(row.principal)}  via ${text(row['client'])} at ${text(row['server'])}  since ${moment(row['authTime'])}`,
+  connections: (row) =>
+    `${text(row['id'])}  ${row.place.downstream}  ${who(row.place.principal)}  ${text(row['status'])}  since ${moment(row['createdAt'])}`,
+  holds: (row) => `entry ${text(row['seq'])}  ${describeScope(row.scope)}`,
+}
+
+const who = ({ kind, subject, issuer }: Principal): string => `${kind} ${subject} of ${issuer}`
+const moment = (at: unknown): string => new Date(Number(at) * 1000).toISOString()
+
+function describeScope(scope: Scope): string {
+  if (scope.kind === 'user') return who(scope.principal)
+  const { kind, tenant, ...name } = scope
+  return [kind, ...(kind === 'tenant' ? [tenant] : Object.values(name))].join(' ')
 }
 
 /** Tells what was refused in the words of the answer: sentence, code, field, remedy. */
