@@ -1,6 +1,4 @@
 import {
-  createCipheriv,
-  createDecipheriv,
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
@@ -13,6 +11,7 @@ import {
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Secret, SallyportError } from '../model/index.ts'
+import { decrypt, encrypt, type Sealed } from './secrets/envelope.ts'
 import { writeDurably } from './write-durably.ts'
 
 /** Keys of one data folder, all derived from the configured one. What leaves is a key for one purpose each. */
@@ -41,11 +40,15 @@ interface KeyringFile {
   readonly v: 1
   readonly salt: string
   readonly check: string
-  readonly signing: string
+  /** The private key (PKCS #8), sealed. */
+  readonly signing: Sealed
 }
 
 /** The public half of the persistent key, as JWK, in the data folder. */
 export const publicKeyFile = 'signing-key.pub.json'
+
+/** What the sealed signing key is bound to. */
+const signingPlace = 'sp1|keyring|signing'
 
 const scrypt = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
 
@@ -57,6 +60,13 @@ const scrypt = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
 export function openKeyring(data: string, key: Secret<Uint8Array> | Secret): Keyring {
   const path = join(data, 'keyring.json')
   const stored = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as KeyringFile) : undefined
+  if (stored === undefined && existsSync(join(data, 'state.db'))) {
+    // New keys would give cut sessions new names.
+    throw new SallyportError('config_invalid', {
+      field: 'data',
+      remedy: 'the data folder has lost its keyring.json: restore it, or begin with an empty folder',
+    })
+  }
   const salt = stored === undefined ? randomBytes(16) : Buffer.from(stored.salt, 'base64')
   const root = rootKey(key, salt)
   const derive = (purpose: string) =>
@@ -74,13 +84,19 @@ export function openKeyring(data: string, key: Secret<Uint8Array> | Secret): Key
     })
   }
   const wrapping = derive('signing').reveal()
-  const pkcs8 = stored === undefined ? newSigningKey() : open(wrapping, Buffer.from(stored.signing, 'base64'))
+  const pkcs8 = stored === undefined ? newSigningKey() : decrypt(wrapping, stored.signing, signingPlace)
+  if (pkcs8 === undefined) {
+    throw new SallyportError('config_invalid', {
+      field: 'data',
+      remedy: 'keyring.json was altered: restore it',
+    })
+  }
   if (stored === undefined) {
     const file: KeyringFile = {
       v: 1,
       salt: Buffer.from(salt).toString('base64'),
       check: Buffer.from(check).toString('base64'),
-      signing: Buffer.from(seal(wrapping, pkcs8)).toString('base64'),
+      signing: encrypt(wrapping, pkcs8, signingPlace, randomBytes),
     }
     writeDurably(path, JSON.stringify(file))
   }
@@ -108,16 +124,4 @@ function signerOf(pkcs8: Uint8Array): Signer {
     publicJwk,
     sign: (bytes) => sign(null, bytes, privateKey),
   }
-}
-
-function seal(key: Uint8Array, plain: Uint8Array): Uint8Array {
-  const iv = randomBytes(12)
-  const cipher = createCipheriv('aes-256-gcm', key, iv)
-  return Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
-}
-
-function open(key: Uint8Array, sealed: Uint8Array): Uint8Array {
-  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12))
-  decipher.setAuthTag(sealed.subarray(-16))
-  return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()])
 }

@@ -32,6 +32,7 @@ const key = new Secret(new Uint8Array(32).fill(3), 'key')
 /** The room on a real state and a real secret store in files; the provider and the store can be made to fail. */
 export async function openWorld(folder = temporaryFolder()) {
   const clock = fakeClock()
+  const keyring = openKeyring(folder, key)
   const state = openSqliteState(join(folder, 'state.db'), { newEpoch: () => 'epoch-1' })
   const stored = await openFileSecrets({ dir: join(folder, 'secrets'), key }, { clock, random: randomBytes })
   const faults: { store?: Error; provider: ProviderOutcome } = { provider: 'revoked' }
@@ -48,7 +49,6 @@ export async function openWorld(folder = temporaryFolder()) {
   const replica = createReplica({ tenant: 'acme', skew: seconds(0) }, { lease })
   const horizon = createHorizon(clock)
   const audit = notedAudit()
-  const keyring = openKeyring(folder, key)
   const open = () =>
     createRevocations(
       { tenant: 'acme' },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { epoch, SallyportError, Secret } from '../../src/model/index.ts'
@@ -73,6 +73,25 @@ describe('the keyring', () => {
     const folder = temporaryFolder()
     openKeyring(folder, new Secret('a long enough passphrase', 'key'))
     expect(() => openKeyring(folder, new Secret('another passphrase', 'key'))).toThrow(SallyportError)
+  })
+
+  it('makes no new keys for a folder that has state and has lost its keyring', async () => {
+    const folder = temporaryFolder()
+    await open(folder).close()
+    expect(() => openKeyring(folder, new Secret('a long enough passphrase', 'key'))).toThrow(
+      expect.objectContaining({ code: 'config_invalid' }),
+    )
+  })
+
+  it('refuses a keyring whose signing key was altered', () => {
+    const folder = temporaryFolder()
+    const key = new Secret(new Uint8Array(32).fill(7), 'key')
+    openKeyring(folder, key)
+    const path = join(folder, 'keyring.json')
+    const file = JSON.parse(readFileSync(path, 'utf8')) as { signing: { ct: string } }
+    file.signing.ct = `${file.signing.ct.startsWith('A') ? 'B' : 'A'}${file.signing.ct.slice(1)}`
+    writeFileSync(path, JSON.stringify(file))
+    expect(() => openKeyring(folder, key)).toThrow(SallyportError)
   })
 
   it('derives the same keys and signs with the same key on each start, a different key for each purpose', () => {
