@@ -127,7 +127,7 @@ export const errorTable = {
   path_ambiguous: row(400, 'caller', 'none', 'The path can be read in more than one way.'),
   method_refused: row(405, 'caller', 'none', 'The method is not served.'),
   not_found: row(404, 'caller', 'none', 'There is nothing here.'),
-  body_too_large: row(413, 'caller', 'none', 'The body is larger than allowed.'),
+  body_too_large: row(413, 'caller', 'none', 'The body is larger than allowed.', 'invalid_request'),
   grant_type_unsupported: row(
     400,
     'caller',
