@@ -4,7 +4,7 @@ import { SallyportError } from '../model/index.ts'
 import { MalformedToken } from './claims.ts'
 import type { GrantName } from './flavours/flavour.ts'
 
-/** What kind of failure it was, whatever the provider calls it (mcp-oauth §4.7). */
+/** What kind of failure it was, whatever the provider calls it. */
 export type FailureClass =
   | 'transient'
   | 'interaction'

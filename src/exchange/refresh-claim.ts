@@ -45,7 +45,7 @@ export interface Running extends RefreshDeps {
   readonly unsaved: Map<string, Unsaved>
 }
 
-/** Seconds a claim lasts: longer than a refresh and a narrowing exchange, each with its one repetition (mcp-oauth §4.8). */
+/** Seconds a claim lasts: longer than a refresh and a narrowing exchange, each with its one repetition. */
 const claimLife = 4 * callTimeout + 8
 /** How far the wall clocks of two replicas may differ, in seconds. */
 const skew = 30

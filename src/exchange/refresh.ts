@@ -150,7 +150,7 @@ function bar(scope: Scope, { unsaved, giveBack }: Running): number {
 
 /**
  * Refreshes stored grants when several processes may try at once and the provider honours each refresh token once
- * (mcp-oauth §4.8): claim by compare-and-swap, exactly one token call, and the result is written before it is used.
+ *: claim by compare-and-swap, exactly one token call, and the result is written before it is used.
  */
 export function createRefresher(deps: RefreshDeps): Refresher {
   const owner = Buffer.from(deps.random(16)).toString('base64url')

@@ -13,7 +13,7 @@ export interface GrantPlace {
   readonly audience: string
 }
 
-/** Claimed by one process while it refreshes (mcp-oauth §4.8). */
+/** Claimed by one process while it refreshes. */
 export interface RefreshClaim {
   readonly owner: string
   readonly until: EpochSeconds

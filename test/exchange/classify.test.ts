@@ -3,7 +3,7 @@ import { asSallyportError, SallyportError } from '../../src/model/index.ts'
 import { oauthError } from '../kit/provider.ts'
 import { codeOf, exchanged, type Rig, rig, systemOwned } from './rig.ts'
 
-/** Shapes as the vendors send them (mcp-oauth §4.1, §4.2; Keycloak 26.7 as it answered). */
+/** Shapes as the vendors send them (their documentation; Keycloak 26.7 as it answered). */
 const exchangeErrors: readonly (readonly [string, () => Response, string])[] = [
   ['RFC 8693: bad subject token', () => oauthError('invalid_request'), 'exchange_subject_refused'],
   [

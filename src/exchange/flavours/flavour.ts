@@ -46,7 +46,7 @@ export interface Broad {
   readonly refreshToken?: Secret
 }
 
-/** Which grant a request is: the same OAuth error means different things in each (mcp-oauth §4.7). */
+/** Which grant a request is: the same OAuth error means different things in each. */
 export type GrantName = 'token-exchange' | 'client-credentials' | 'refresh-token'
 
 /**
