@@ -149,8 +149,8 @@ function bar(scope: Scope, { unsaved, giveBack }: Running): number {
 }
 
 /**
- * Refreshes stored grants when several processes may try at once and the provider honours each refresh token once
- *: claim by compare-and-swap, exactly one token call, and the result is written before it is used.
+ * Refreshes stored grants when several processes may try at once and the provider honours each refresh token once:
+ * claim by compare-and-swap, exactly one token call, and the result is written before it is used.
  */
 export function createRefresher(deps: RefreshDeps): Refresher {
   const owner = Buffer.from(deps.random(16)).toString('base64url')

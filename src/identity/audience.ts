@@ -2,7 +2,7 @@ import { SallyportError, type Server } from '../model/index.ts'
 
 /**
  * A user's token is for a server if its audience names it in one of the configured ways, and names nobody else whom
- * the server does not list (mcp-oauth RS-3): whoever is named besides could replay the token here.
+ * the server does not list: whoever is named besides could replay the token here.
  * @throws token_audience_refused, token_audience_extra
  */
 export function checkAudience(audience: readonly string[], server: Server): void {

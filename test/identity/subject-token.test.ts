@@ -62,7 +62,7 @@ describe('time (RFC 7519 §4.1.4–6, bounded skew)', () => {
   })
 })
 
-describe('audience (mcp-oauth RS-3, design §3)', () => {
+describe('audience (RFC 9068 §4, design §3)', () => {
   it.each([
     ['no audience', undefined, 'token_audience_refused'],
     ['an empty list', [], 'token_audience_refused'],
