@@ -86,7 +86,9 @@ export async function openInstance(
     health.ready('log')
     const egressHosts: string[] = []
     const egress = openEgress(base, rooms, egressHosts)
+    const stopPruning = await keepPruned(base)
     const close = async () => {
+      stopPruning()
       await rooms.revocations.close()
       rooms.exchange.close()
       await ground.close()
@@ -227,6 +229,20 @@ async function cutSession(revocations: Revocations, session: Session, by: string
   const scope: Scope = { kind: 'session', tenant: session.principal.tenant, sid: session.sid }
   const cause = 'its token was revoked'
   await revocations.revoke({ id: randomUUID(), scope, hold: false, cause, by, wait: 'fence', waitSeconds: 5 })
+}
+
+const pruneEveryMs = 600_000
+
+/** Sign-ins that have ended are forgotten, at the start and every ten minutes. */
+async function keepPruned({ state, log }: Pick<Base, 'state' | 'log'>): Promise<() => void> {
+  await state.sessions.prune(clock.now())
+  const timer = setInterval(() => {
+    state.sessions
+      .prune(clock.now())
+      .catch((error: unknown) => log.warn('sessions were not pruned', {}, error))
+  }, pruneEveryMs)
+  timer.unref()
+  return () => clearInterval(timer)
 }
 
 /** Applies the log; the configuration in force becomes its next entry where it differs from the last. */

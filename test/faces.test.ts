@@ -1,6 +1,8 @@
 import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { type Running, startInstance } from './kit/instance.ts'
+import { epoch } from '../src/model/index.ts'
+import { temporaryFolder } from './kit/folder.ts'
+import { freePorts, type Running, startInstance } from './kit/instance.ts'
 
 interface Answer {
   readonly status: number
@@ -45,6 +47,37 @@ describe('every face', () => {
     const { status, body } = await raw(`${running.egress}/nowhere`, {})
     expect(status).toBe(404)
     expect(JSON.parse(body)).toMatchObject({ code: 'not_found', request_id: expect.any(String) })
+  })
+})
+
+describe('a start', () => {
+  it('forgets the sign-ins that have ended meanwhile, and keeps the others', async () => {
+    const folder = temporaryFolder()
+    const form = {
+      form: 'single',
+      folder,
+      ports: await freePorts(),
+      files: { key: 'a key of thirty-two bytes or more' },
+    } as const
+    const config = () => 'login: { issuer: "http://127.0.0.1:9" }\nkey: file:key\nallow: [anyone]\n'
+    const first = await startInstance({ ...form, config })
+    const { sessions } = first.instance.state
+    const principal = { kind: 'user', tenant: 'default', issuer: 'i', subject: 'alice' } as const
+    const session = {
+      principal,
+      client: 'c',
+      server: 'main',
+      authTime: epoch(1),
+      groups: [],
+      groupsComplete: true,
+      rev: 1,
+    }
+    await sessions.put({ ...session, sid: 'ended' }, epoch(2))
+    await sessions.put({ ...session, sid: 'lives' }, epoch(4_000_000_000))
+    await first.stop()
+    const second = await startInstance({ ...form, config })
+    expect(await second.instance.state.sessions.get('default', 'ended')).toBeUndefined()
+    expect(await second.instance.state.sessions.get('default', 'lives')).toBeDefined()
   })
 })
 
