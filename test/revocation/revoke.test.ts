@@ -57,6 +57,30 @@ describe('a revocation', () => {
     expect((await world.state.log.head()).seq).toBe(1)
   })
 
+  it('is recorded once, with each connection and what else is said in the log', async () => {
+    const world = await openWorld()
+    await world.revocations.start(false)
+    await keepConnection(world, alice)
+    await world.revocations.revoke(order(user))
+    await world.revocations.revoke(order(user))
+    await world.revocations.say({ kind: 'release', scope: user, cause: 'back' }, 'admin')
+    expect(world.audit.events.map(({ kind, rev }) => [kind, rev])).toEqual([
+      ['revoke', 1],
+      ['revoked', 1],
+      ['release', 2],
+    ])
+  })
+
+  it('is carried out even when it cannot be recorded: the log entry stands already', async () => {
+    const world = await openWorld()
+    await world.revocations.start(false)
+    await keepConnection(world, alice)
+    world.audit.note = () => Promise.reject(new SallyportError('record_unavailable'))
+    const { receipt } = await world.revocations.revoke(order(user))
+    expect(receipt.status).toBe('complete')
+    expect((await world.stored.read(placeOf(alice)))?.tomb).toBeDefined()
+  })
+
   it('says fenced while the secret store is away, and finishes when it is back', async () => {
     const world = await openWorld()
     await world.revocations.start(false)
