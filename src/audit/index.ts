@@ -12,7 +12,7 @@
 export type { Audit, OpenAudit } from './audit.ts'
 export { type AuditDeps, type AuditOptions, openAudit } from './open.ts'
 export type { Recorded } from './recorded.ts'
-export { exportRecords, type FoundLine, queryRecords, type RecordFilter } from './query.ts'
+export { exportRecords, type FoundLine, queryRecords, type RecordFilter, valueAt } from './query.ts'
 export type { Report } from './report.ts'
 export { tailRecords, type TailOptions } from './tail.ts'
 export { printable } from './text.ts'

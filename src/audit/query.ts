@@ -90,7 +90,7 @@ export function createMatch(filter: RecordFilter): LineMatch {
 }
 
 /** What stands at a path of member names, where it is there. */
-function valueAt(value: unknown, path: readonly string[]): unknown {
+export function valueAt(value: unknown, path: readonly string[]): unknown {
   let at = value
   for (const name of path) {
     if (typeof at !== 'object' || at === null) return undefined

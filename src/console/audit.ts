@@ -7,6 +7,7 @@ import {
   type Report,
   tailRecords,
   type TailOptions,
+  valueAt,
   verifyRecords,
   type VerifyOptions,
 } from '../audit/index.ts'
@@ -90,15 +91,6 @@ function describeLine(line: FoundLine['line']): string {
     labelled('of', 'of'),
   ]
   return parts.filter((part) => part !== '').join('  ')
-}
-
-function valueAt(value: unknown, path: readonly string[]): unknown {
-  let at = value
-  for (const name of path) {
-    if (typeof at !== 'object' || at === null) return undefined
-    at = (at as Readonly<Record<string, unknown>>)[name]
-  }
-  return at
 }
 
 function shortText(value: unknown): string {
