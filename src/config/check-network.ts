@@ -3,7 +3,7 @@ import type { Form } from './expanding.ts'
 import { type Expanded, faces } from './expanded.ts'
 import { isLocal, parseListen, reaches } from './listen.ts'
 import type { Report } from './report.ts'
-import { isLoopback } from './texts.ts'
+import { isLoopbackHost } from '../egress/index.ts'
 
 /** Addresses: who may be spoken to in the clear, where we listen, and that no downstream is one of ourselves. */
 export function checkNetwork(config: Expanded, form: Form, report: Report): void {
@@ -15,7 +15,7 @@ export function checkNetwork(config: Expanded, form: Form, report: Report): void
 function checkPlainHttp(config: Expanded, report: Report): void {
   for (const [path, url, insecure] of urlsOf(config)) {
     if (url === undefined || insecure || !url.toLowerCase().startsWith('http:')) continue
-    if (isLoopback(URL.parse(url)?.hostname ?? '')) continue
+    if (isLoopbackHost(URL.parse(url)?.hostname ?? '')) continue
     const remedy = path[0] === 'url' ? 'write https://' : 'write https://, or insecure: true beside it'
     report.fault(path, 'plain http leads beyond this machine, where others can read it', remedy)
   }

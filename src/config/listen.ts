@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { ListenAddress } from './config.ts'
 import type { ExpandedListen } from './expanded.ts'
-import { isLoopback } from './texts.ts'
+import { isLoopbackHost } from '../egress/index.ts'
 
 /** `127.0.0.1:9180`, `[::1]:9180` or `unix:/run/sallyport.sock` in parts, or why it is none. */
 export function parseListen({ address, insecure }: ExpandedListen): ListenAddress | string {
@@ -21,7 +21,7 @@ export function parseListen({ address, insecure }: ExpandedListen): ListenAddres
 
 /** Can only this machine reach it? */
 export function isLocal(address: ListenAddress): boolean {
-  return address.socket !== undefined || isLoopback(address.host)
+  return address.socket !== undefined || isLoopbackHost(address.host)
 }
 
 /** Would a request to this host and port arrive at the listener? Names that are not literal are not resolved. */
@@ -30,5 +30,5 @@ export function reaches(address: ListenAddress, host: string, port: number): boo
   const bare = host.replaceAll(/[[\]]/g, '')
   if (bare === address.host) return true
   const wild = address.host === '0.0.0.0' || address.host === '::'
-  return isLoopback(bare) && (wild || isLoopback(address.host))
+  return isLoopbackHost(bare) && (wild || isLoopbackHost(address.host))
 }

@@ -13,16 +13,6 @@ export function parseUrl(text: string): string | undefined {
   return undefined
 }
 
-/** Loopback by its own text: an address or `localhost`, never by what a name resolves to. */
-export function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' ||
-    host === '::1' ||
-    host === '[::1]' ||
-    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
-  )
-}
-
 /** `group:crm-users` and its like as a matcher, or why it is none. */
 export function parseRule(text: string): Matcher | string {
   if (text === 'anyone') return { kind: 'anyone' }

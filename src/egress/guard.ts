@@ -51,9 +51,14 @@ export function createGuard(rules: {
   }
 }
 
-/** Whether a URL's host is loopback by its own text: a literal or `localhost`, never by what a name resolves to. */
-export function isLoopbackHost(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
+/** Loopback by its own text: an address or `localhost`, never by what a name resolves to. */
+export function isLoopbackHost(host: string): boolean {
+  return (
+    host === 'localhost' ||
+    host === '::1' ||
+    host === '[::1]' ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
+  )
 }
 
 /** The address itself and the IPv4 address that it leads to, where it is a form that carries one. */

@@ -11,3 +11,4 @@
  */
 export { createDial, type Dial, type DialSlice, type Lookup } from './dial.ts'
 export { createEgress, type Egress, listenerOptions } from './egress.ts'
+export { isLoopbackHost } from './guard.ts'
