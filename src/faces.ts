@@ -1,5 +1,4 @@
 /** The listeners of one process: egress with the token face behind it, admin, telemetry (design §3). */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { runFiles } from './console/index.ts'
@@ -31,7 +30,6 @@ export async function openFaces(instance: Instance): Promise<Faces> {
     admin: await admin.listen('admin', at.admin),
   }
   instance.egressHosts.push(...listening.egress.hosts, new URL(instance.config.url).host)
-  mkdirSync(join(data, 'run'), { recursive: true, mode: 0o750 })
   writeDurably(
     join(data, 'run', runFiles.endpoint),
     JSON.stringify({ url: listening.admin.url, pid: process.pid }),

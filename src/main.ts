@@ -30,7 +30,6 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   failLoudly(log)
   for (const warning of config.warnings) log.warn('configuration', { ...warning })
   if (config.throwawayKey) startClean(config.data)
-  mkdirSync(join(config.data, 'run'), { recursive: true, mode: 0o750 })
   const instance = await openInstance(config, { log, restored: options.restored })
   try {
     const faces = await openFaces(instance)

@@ -3,6 +3,7 @@
  * needs of a higher one it gets as a function. Here alone the clock and randomness of the machine are read.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from './config/index.ts'
 import { createEgress, type Egress } from './egress/index.ts'
@@ -16,7 +17,7 @@ import {
   type Proof,
   writeCapability,
 } from './identity/index.ts'
-import { type Clock, epoch, millis, type Scope, type Session } from './model/index.ts'
+import { type Clock, epoch, millis, type Scope, type Seq, type Session } from './model/index.ts'
 import { compilePolicy, type Policy } from './policy/index.ts'
 import {
   createHorizon,
@@ -116,10 +117,10 @@ async function openRooms(base: Base): Promise<Rooms> {
   const revokeSession = (session: Session, by: string): Promise<void> => cutSession(revocations, session, by)
   const dev = config.login.builtIn ? openDevIssuer(config.url, { clock, random }) : undefined
   const { identity, admin } = await openCallers(base, { exchange, dev, revokeSession })
-  const bar = async (scope: Scope) => {
+  const bar = async (scope: Scope, seq: Seq) => {
     identity.forget()
     exchange.bar(scope)
-    return endSessions(scope, state)
+    return endSessions(scope, seq, state)
   }
   const revocations: Revocations = createRevocations(
     { tenant: config.tenant },
@@ -145,6 +146,7 @@ async function openCallers(
 ) {
   const { config, replica, policy, state, keyring } = base
   const run = join(config.data, 'run')
+  mkdirSync(run, { recursive: true, mode: 0o750 })
   const capabilities = new Map<string, Proof>()
   for (const { name } of config.servers) {
     capabilities.set(name, await writeCapability(join(run, `${name}.cap`), 'server', { random }))
@@ -214,12 +216,12 @@ function withHorizon(exchange: Exchange, horizon: Horizon): Pick<Exchange, 'acqu
 }
 
 /** Forgets the sessions of a scope, and tells by which claim their sign-ins were dated. */
-async function endSessions(scope: Scope, { sessions }: State) {
+async function endSessions(scope: Scope, seq: Seq, { sessions }: State) {
   const tenant = scope.kind === 'user' ? scope.principal.tenant : scope.tenant
   const reached = await sessions.list(tenant, scope, epoch(0))
   const byIat = reached.some(({ authTimeFrom }) => authTimeFrom === 'iat')
   return {
-    sessions: await sessions.end(scope),
+    sessions: await sessions.end(scope, seq),
     signIns: byIat ? ('iat-only' as const) : ('auth_time' as const),
   }
 }

@@ -12,19 +12,24 @@ export interface Applied {
 }
 
 /** What barring a scope in this process ended. */
-export type Barring = Pick<Applied, 'sessions' | 'signIns'>
+type Barring = Pick<Applied, 'sessions' | 'signIns'>
 
 export interface ApplierDeps {
   readonly log: LogStore
   readonly view: LogView
   readonly live: LiveRegistry
-  /** Drop sessions, cached tokens, credentials and data keys of the scope. */
-  readonly bar: (scope: Scope) => Promise<Barring>
+  /** Drop what was made before `seq` in the scope: sessions, cached tokens, credentials, data keys. */
+  readonly bar: (scope: Scope, seq: Seq) => Promise<Barring>
   readonly tenant: string
 }
 
 /** Applies the log in order: bars the scope first, then ends what is live (revocation protocol, line 9 iv). */
 export interface Applier {
+  /**
+   * Apply the log as it was found at the start. Nothing is live yet and what was made before is gone from memory, so
+   * only the view reads it; `unfinished` cuts alone may have left something behind that is still to be barred.
+   */
+  replay(unfinished: ReadonlySet<string>): Promise<void>
   /** Apply everything up to the log's head. */
   advance(): Promise<void>
   /** What applying an entry did here, if it was applied since the start. */
@@ -45,23 +50,29 @@ export function createApplier(deps: ApplierDeps): Applier {
       seq: entry.seq,
       scope,
     })
-    done.set(entry.seq, { ...(await deps.bar(scope)), calls })
+    done.set(entry.seq, { ...(await deps.bar(scope, entry.seq)), calls })
     if (done.size > 1000) done.delete(done.keys().next().value ?? 0)
   }
 
-  const advance = async (): Promise<void> => {
+  const toTheHead = async (apply: (entry: LogEntry) => Promise<void>): Promise<void> => {
     for (;;) {
       const entries = await deps.log.after(deps.view.applied, 200)
-      for (const entry of entries) await applyOne(entry)
+      for (const entry of entries) await apply(entry)
       if (entries.length < 200) return
     }
   }
+  const inTurn = (apply: (entry: LogEntry) => Promise<void>): Promise<void> => {
+    turn = turn.catch(() => undefined).then(() => toTheHead(apply))
+    return turn
+  }
 
   return {
-    advance: () => {
-      turn = turn.catch(() => undefined).then(advance)
-      return turn
-    },
+    replay: (unfinished) =>
+      inTurn(async (entry) => {
+        if (unfinished.has(entry.id)) await applyOne(entry)
+        else deps.view.apply(entry)
+      }),
+    advance: () => inTurn(applyOne),
     appliedAt: (seq) => done.get(seq),
   }
 }

@@ -1,6 +1,6 @@
 import { type LogBody, type LogEntry, type Scope, SallyportError } from '../model/index.ts'
 import type { Signer, State } from '../storage/index.ts'
-import { type Barring, createApplier } from './applier.ts'
+import { type ApplierDeps, createApplier } from './applier.ts'
 import { watchLease } from './lapse.ts'
 import { createRevoker, type RevocationOrder, type RevokeDeps, type Revoker } from './revoke.ts'
 import { createLedger, type SignedReceipt } from './receipts.ts'
@@ -17,8 +17,8 @@ export interface RevocationsDeps
   readonly signer: Signer
   readonly replica: Replica
   readonly horizon: Horizon
-  /** Drop sessions, cached tokens, credentials and data keys of the scope. */
-  readonly bar: (scope: Scope) => Promise<Barring>
+  /** Drop what was made before `seq` in the scope: sessions, cached tokens, credentials, data keys. */
+  readonly bar: ApplierDeps['bar']
   readonly random: () => string
 }
 
@@ -80,7 +80,7 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
     holds: view.holds,
     start: async (restored) => {
       if (restored) await openNewEpoch(options.tenant, deps)
-      await applier.advance()
+      await applier.replay(new Set(await state.receipts.unfinished()))
       stops.push(watchLease(lease, live))
       // In the background: a store or provider that is away must not keep the process from serving.
       void retries.start()

@@ -84,7 +84,8 @@ export function stateConformance(name: string, open: () => State | Promise<State
       expect(await sids({ kind: 'session', tenant: 'acme', sid: 'w' })).toEqual(['w'])
       expect(await sids({ kind: 'downstream', tenant: 'acme', downstream: 'orders' })).toEqual([])
       expect(await sids({ kind: 'tenant', tenant: 'other' })).toEqual([])
-      expect(await sessions.end({ kind: 'user', principal: alice })).toBe(2)
+      expect(await sessions.end({ kind: 'user', principal: alice }, 1)).toBe(0)
+      expect(await sessions.end({ kind: 'user', principal: alice }, 2)).toBe(2)
       expect((await sessions.list('acme', undefined, epoch(0))).map((it) => it.sid)).toEqual(['b', 'w', 'e'])
     })
 

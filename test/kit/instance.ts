@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -67,7 +67,6 @@ export async function startInstance(input: {
   const path = join(folder, 'sallyport.yaml')
   writeFileSync(path, configuration(ports, input.config(ports, folder)))
   const config = await loadConfig(path, { form: input.form, env: {} })
-  mkdirSync(join(config.data, 'run'), { recursive: true })
   const instance = await openInstance(config, { log: input.log ?? quietLog, restored: false })
   const faces = await openFaces(instance)
   let stopped = false

@@ -165,6 +165,23 @@ describe('a revocation', () => {
     expect((await world.stored.read(placeOf(alice)))?.tomb).toMatchObject({ rev: 1, cause: 'left' })
   })
 
+  it('bars at a start only what a crash left unfinished: the rest of the log is history', async () => {
+    const world = await openWorld()
+    const cut = { kind: 'cut', scope: user, hold: false, cause: 'left' } as const
+    const said = { at: world.clock.now(), by: 'admin' }
+    await world.state.log.append({ ...said, id: 'long-finished', body: cut })
+    await world.state.receipts.finish('long-finished')
+    const newer = { ...(await keepSession(world, alice)), rev: 1 }
+    await world.state.sessions.put(newer, epoch(world.clock.now() + 300))
+    const other = { ...cut, scope: { kind: 'user', principal: bob } } as const
+    await world.state.log.append({ ...said, id: 'left-unfinished', body: other })
+    await world.revocations.start(false)
+    expect(world.barred).toEqual([other.scope])
+    const work = { principal: alice, client: 'chat', server: 'crm', sid: 's' }
+    expect(world.replica.gate.check(work, 0)?.reason).toBe('cut')
+    expect(await world.state.sessions.get('acme', newer.sid)).toEqual(newer)
+  })
+
   it('cuts the whole tenant under a new epoch after a restore from a backup (line 14)', async () => {
     const world = await openWorld()
     await world.revocations.start(true)

@@ -63,9 +63,9 @@ export async function openWorld(folder = temporaryFolder()) {
         metrics: createMetrics({ process: false }),
         signer: keyring.signer,
         random: randomUUID,
-        bar: async (scope) => {
+        bar: async (scope, seq) => {
           barred.push(scope)
-          return { sessions: await state.sessions.end(scope), signIns: 'auth_time' }
+          return { sessions: await state.sessions.end(scope, seq), signIns: 'auth_time' }
         },
         provider: async (place, token) => {
           asked.push({ place, token: token.reveal() })

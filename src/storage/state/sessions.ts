@@ -34,9 +34,10 @@ export function createSessions(db: Database): Sessions {
         .all(...query.values, now)
         .map(parse)
     },
-    end: async (scope) => {
+    end: async (scope, seq) => {
       const query = scopeQuery(scope, 'sessions')
-      return Number(db.statement(`DELETE FROM sessions WHERE ${query.where}`).run(...query.values).changes)
+      const sql = `DELETE FROM sessions WHERE ${query.where} AND session ->> '$.rev' < ?`
+      return Number(db.statement(sql).run(...query.values, seq).changes)
     },
     prune: async (now) => Number(db.statement('DELETE FROM sessions WHERE expires_at <= ?').run(now).changes),
   }

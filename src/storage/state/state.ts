@@ -31,8 +31,8 @@ export interface Sessions {
   put(session: Session, expiresAt: EpochSeconds): Promise<void>
   get(tenant: string, sid: string): Promise<Session | undefined>
   list(tenant: string, scope: Scope | undefined, now: EpochSeconds): Promise<readonly Session[]>
-  /** Counts and forgets what the scope reaches. */
-  end(scope: Scope): Promise<number>
+  /** Counts and forgets what the scope reaches and was made before the log position `seq`. */
+  end(scope: Scope, seq: Seq): Promise<number>
   prune(now: EpochSeconds): Promise<number>
 }
 
