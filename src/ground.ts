@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { type Audit, openAudit } from './audit/index.ts'
 import type { Config, VaultSlice } from './config/index.ts'
-import { createDial, type Dial } from './egress/index.ts'
+import { createDial, type Dial, type Lookup } from './egress/index.ts'
 import type { Clock, Secret } from './model/index.ts'
 import {
   type InstanceLock,
@@ -34,6 +34,8 @@ export interface Machine {
   readonly clock: Clock
   readonly nowMs: () => number
   readonly random: (bytes: number) => Buffer
+  /** Name resolution; the system's where it is left out. */
+  readonly lookup?: Lookup
 }
 
 /** @throws SallyportError naming the field and the remedy; what was opened is closed again */
@@ -48,7 +50,7 @@ export async function openGround(config: Config, log: Log, machine: Machine): Pr
     const opened = openSqliteState(join(config.data, 'state.db'), { newEpoch: randomUUID })
     closers.push(opened.close)
     const state: State = { ...opened, log: witnessed(opened.log, witnessPath(config)) }
-    const dial = createDial(dialSlice(config))
+    const dial = createDial(dialSlice(config), machine)
     closers.push(dial.close)
     const secrets = await openSecrets(config, keyring.derive('files'), { ...machine, dial, log })
     closers.push(secrets.close)

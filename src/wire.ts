@@ -70,12 +70,12 @@ interface Base extends Ground {
 /** Everything of the single and dev forms, opened and checked, not listening yet. @throws SallyportError */
 export async function openInstance(
   config: Config,
-  { log, restored }: { readonly log: Log; readonly restored: boolean },
+  { log, restored, lookup }: { readonly log: Log; readonly restored: boolean } & Pick<Machine, 'lookup'>,
 ): Promise<Instance> {
   const metrics = createMetrics({ process: true })
   const health = createHealth(['configuration', 'keys', 'log'], metrics)
   health.ready('configuration')
-  const ground = await openGround(config, log, machine)
+  const ground = await openGround(config, log, lookup === undefined ? machine : { ...machine, lookup })
   health.ready('keys')
   try {
     const { tenant, servers, downstreams, version } = config

@@ -59,6 +59,8 @@ export async function startInstance(input: {
   readonly log?: Log
   /** The same ones for a second start: the URL is part of who acts, and so of stored grants. */
   readonly ports?: Ports
+  /** What stands in for the machine's own. */
+  readonly machine?: Pick<Parameters<typeof openInstance>[1], 'lookup'>
 }): Promise<Running> {
   const folder = input.folder ?? temporaryFolder()
   const ports = input.ports ?? (await freePorts())
@@ -67,7 +69,11 @@ export async function startInstance(input: {
   const path = join(folder, 'sallyport.yaml')
   writeFileSync(path, configuration(ports, input.config(ports, folder)))
   const config = await loadConfig(path, { form: input.form, env: {} })
-  const instance = await openInstance(config, { log: input.log ?? quietLog, restored: false })
+  const instance = await openInstance(config, {
+    log: input.log ?? quietLog,
+    restored: false,
+    ...input.machine,
+  })
   const faces = await openFaces(instance)
   let stopped = false
   const stop = async () => {
