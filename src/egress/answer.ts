@@ -8,7 +8,9 @@ export function answerProblem(res: ServerResponse, error: SallyportError, reques
     return
   }
   const { status, headers, body } = renderProblem(error, requestId)
-  res.writeHead(status, { ...headers, 'sallyport-request-id': requestId })
+  // RFC 9110 §15.5.9: what else comes on a connection that stalled is not waited for.
+  const close = status === 408 ? { connection: 'close' } : {}
+  res.writeHead(status, { ...headers, ...close, 'sallyport-request-id': requestId })
   res.end(body)
 }
 

@@ -17,7 +17,7 @@ const none: Body = { kind: 'none' }
 
 /**
  * The body of a request whose head has been judged. Synchronous unless a short body has yet to arrive.
- * @throws request_malformed where the caller leaves before its end, downstream_timeout where it stalls
+ * @throws caller_left before its end, caller_stalled where it takes longer than `stallMs`
  */
 export function receiveBody(
   req: IncomingMessage,
@@ -34,14 +34,15 @@ export function receiveBody(
 function collect(req: IncomingMessage, stallMs: number): Promise<Body> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
-    const fail = () => {
+    const fail = (code: 'caller_left' | 'caller_stalled') => {
       clearTimeout(timer)
-      reject(new SallyportError('request_malformed'))
+      reject(new SallyportError(code))
     }
-    const timer = setTimeout(fail, stallMs)
+    const left = () => fail('caller_left')
+    const timer = setTimeout(() => fail('caller_stalled'), stallMs)
     req.on('data', (chunk: Buffer) => chunks.push(chunk))
-    req.once('error', fail)
-    req.once('close', fail)
+    req.once('error', left)
+    req.once('close', left)
     req.once('end', () => {
       clearTimeout(timer)
       const [first] = chunks

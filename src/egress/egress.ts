@@ -15,9 +15,9 @@ import type { Doorplate } from './receive.ts'
 export interface EgressSlice extends Doorplate {
   /** `record.reads`: how durable the record of a read is before it is sent. */
   readonly reads: 'handed' | 'synced'
-  /** How long a caller may take for a short body. */
+  /** How long a caller may take for a short body, and a downstream for informational answers. */
   readonly stallMs: number
-  /** How long a streaming caller may be silent. */
+  /** How long a streaming caller may send nothing, or take nothing. */
   readonly idleMs: number
 }
 
@@ -50,7 +50,7 @@ export function createEgress(slice: EgressSlice, deps: EgressDeps): Egress {
     reads: slice.reads,
     stallMs: slice.stallMs,
     meter: createMeter(deps.metrics),
-    send: { gate: deps.gate, live: deps.live, pool: deps.pool, idleMs: slice.idleMs },
+    send: { ...deps, idleMs: slice.idleMs, headersMs: slice.stallMs },
   }
   let running = 0
   let idle: (() => void) | undefined

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Recorded } from '../audit/index.ts'
-import { type Credential, type Gate, type LiveWork, SallyportError } from '../model/index.ts'
+import { type Clock, type Credential, type Gate, type LiveWork, SallyportError } from '../model/index.ts'
 import type { Permit } from '../policy/index.ts'
 import type { Bound } from './context.ts'
 import { type Sent, Transfer } from './transfer.ts'
@@ -18,7 +18,9 @@ export interface SendDeps {
   readonly gate: Gate
   readonly live: LiveWork
   readonly pool: (origin: string) => Dispatcher
+  readonly clock: Pick<Clock, 'monotonic'>
   readonly idleMs: number
+  readonly headersMs: number
 }
 
 /**
@@ -42,8 +44,9 @@ export function send(
   const rev = Math.min(bound.access.rev, credential.rev)
   const { body } = bound
   const framed = body.kind === 'stream' && body.length !== undefined
+  const { gate, clock, idleMs, headersMs } = deps
   return new Promise((settle) => {
-    const transfer = new Transfer({ bound, res, settle, work, rev, gate: deps.gate, idleMs: deps.idleMs })
+    const transfer = new Transfer({ bound, res, settle, work, rev, gate, clock, idleMs, headersMs })
     transfer.begin(deps.live.open(work, transfer))
     deps.pool(origin).dispatch(
       {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
+import { SallyportError } from '../model/index.ts'
 
 /** What the sender has to say at the first byte of a streamed body. */
 export interface FirstByte {
@@ -20,6 +21,7 @@ export class StreamBody extends EventEmitter {
   bytes = 0
   readonly #source: IncomingMessage
   readonly #first: FirstByte
+  readonly #idleMs: number
   #begun = false
   #wanted = true
   #frozen = false
@@ -31,8 +33,9 @@ export class StreamBody extends EventEmitter {
     source.on('data', this.#onData)
     source.on('end', this.#onEnd)
     source.on('close', this.#onClose)
+    source.on('timeout', this.#onTimeout)
     source.pause()
-    // Node's server ends a connection whose timeout passes.
+    this.#idleMs = idleMs
     source.socket.setTimeout(idleMs)
   }
 
@@ -70,6 +73,7 @@ export class StreamBody extends EventEmitter {
     this.#source.off('data', this.#onData)
     this.#source.off('end', this.#onEnd)
     this.#source.off('close', this.#onClose)
+    this.#source.off('timeout', this.#onTimeout)
     this.#source.socket.setTimeout(0)
     return this
   }
@@ -84,10 +88,18 @@ export class StreamBody extends EventEmitter {
     this.#step('end')
   }
 
-  readonly #onClose = (): void => {
+  readonly #onClose = (): void => this.#fail('caller_left')
+
+  /** Silence is the caller's fault only while it is being read. */
+  readonly #onTimeout = (): void => {
+    if (this.#wanted && !this.#frozen) this.#fail('caller_stalled')
+    else this.#source.socket.setTimeout(this.#idleMs)
+  }
+
+  #fail(code: 'caller_left' | 'caller_stalled'): void {
     if (this.destroyed) return
     this.destroyed = true
-    this.emit('error', new Error('the caller left'))
+    this.emit('error', new SallyportError(code))
   }
 
   #step(event: 'data' | 'end', chunk?: Buffer): void {

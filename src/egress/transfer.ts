@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import {
   type Barred,
+  type Clock,
   type Gate,
   type LiveHandle,
   SallyportError,
@@ -31,14 +32,20 @@ export interface Sent {
   readonly refused: boolean
 }
 
+/** An honest server sends a few; each begins the wait for a head anew. */
+const maxInformational = 100
+
 export interface TransferParts {
   readonly bound: Bound
   readonly res: ServerResponse
   readonly gate: Gate
   readonly work: Work
   readonly rev: Seq
-  /** Milliseconds without a byte after which a streaming caller is left. */
+  readonly clock: Pick<Clock, 'monotonic'>
+  /** Milliseconds without a byte, in either direction, after which a caller is left. */
   readonly idleMs: number
+  /** Milliseconds for which a downstream may say that it is still at it. */
+  readonly headersMs: number
   readonly settle: (sent: Sent) => void
 }
 
@@ -65,6 +72,9 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
   #downstreamRequestId: string | undefined
   #bytesOut = 0
   #drained = 0
+  #informational = 0
+  #informedAt: number | undefined
+  #unread: NodeJS.Timeout | undefined
 
   constructor(parts: TransferParts) {
     this.#parts = parts
@@ -104,7 +114,10 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
-    if (status < 200) return
+    if (status < 200) {
+      this.#countInformational()
+      return
+    }
     this.#status = status
     this.#downstreamRequestId = readDownstreamId(headers)
     if (status === 401) this.#refused = true
@@ -122,7 +135,7 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
 
   onResponseEnd(): void {
     this.#pass(() => {
-      if (!this.#refused) this.#parts.res.end()
+      if (!this.#refused) this.#finish()
       this.#end({})
     })
   }
@@ -169,7 +182,34 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     const { res } = this.#parts
     if (res.write(chunk)) return
     this.#controller?.pause()
-    res.once('drain', () => this.#resume())
+    this.#unread ??= setTimeout(this.#onUnread, this.#parts.idleMs)
+    res.once('drain', () => {
+      clearTimeout(this.#unread)
+      this.#unread = undefined
+      this.#resume()
+    })
+  }
+
+  /** The downstream is paused and has no time limit then: this is the one that a caller who does not read has. */
+  readonly #onUnread = (): void => {
+    this.#stop(new SallyportError('caller_stalled'))
+  }
+
+  /** What the caller has not taken yet is its own to take, for as long as any other silence may last. */
+  #finish(): void {
+    const { res, idleMs } = this.#parts
+    res.end()
+    if (res.writableLength > 0) res.setTimeout(idleMs)
+  }
+
+  /** RFC 9110 §15.2: any number may come before the answer, so number and time are bounded here. */
+  #countInformational(): void {
+    const now = this.#parts.clock.monotonic()
+    this.#informational += 1
+    this.#informedAt ??= now
+    if (this.#informational > maxInformational) this.#stop(new SallyportError('downstream_failed'))
+    else if (now - this.#informedAt > this.#parts.headersMs)
+      this.#stop(new SallyportError('downstream_timeout'))
   }
 
   #resume(): void {
@@ -190,8 +230,7 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
   }
 
   readonly #onCallerGone = (): void => {
-    this.#result ??= 'aborted'
-    this.#stop(new Error('the caller left'))
+    this.#stop(new SallyportError('caller_left'))
   }
 
   #stop(error: Error): void {
@@ -205,7 +244,11 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     if (this.#refused) this.#end({})
     else if (this.#barred !== undefined)
       this.#end({ result: 'barred', error: new SallyportError(this.#barred.reason) })
-    else this.#end({ result: this.#result ?? 'failed', error: describeFailure(error) })
+    else {
+      const told = describeFailure(error)
+      const byCaller = told.code === 'caller_left' || told.code === 'caller_stalled'
+      this.#end({ result: this.#result ?? (byCaller ? 'aborted' : 'failed'), error: told })
+    }
   }
 
   #end(end: { readonly result?: Sent['result']; readonly error?: SallyportError }): void {
@@ -214,6 +257,7 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     this.#held = []
     const { res, bound, settle } = this.#parts
     this.#stream?.destroy()
+    clearTimeout(this.#unread)
     this.#close?.()
     res.off('close', this.#onCallerGone)
     settle({

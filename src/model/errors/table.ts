@@ -126,7 +126,48 @@ export const errorTable = {
   origin_refused: row(403, 'caller', 'configure', 'Browser origins are not served here.'),
   path_ambiguous: row(400, 'caller', 'none', 'The path can be read in more than one way.'),
   method_refused: row(405, 'caller', 'none', 'The method is not served.'),
+  // The forward proxy. Its caller's token belongs in Proxy-Authorization, so there a 401 of this table is a 407.
+  host_mismatch: row(
+    400,
+    'caller',
+    'none',
+    'The Host header and the URL of the request name different hosts.',
+  ),
+  forward_unknown: row(
+    403,
+    'operator',
+    'configure',
+    'No downstream that this server may use is at that scheme, host, port and path.',
+  ),
+  forward_ambiguous: row(
+    403,
+    'operator',
+    'configure',
+    'Two downstreams that this server may use are at that URL: name one by /downstream/{name}.',
+  ),
+  connect_refused: row(
+    403,
+    'operator',
+    'configure',
+    'CONNECT is served only to what is listed under connect for this server.',
+  ),
+  connect_to_downstream: row(
+    403,
+    'caller',
+    'none',
+    'No credential goes into a tunnel: ask for this host as http://host/path through the proxy, without CONNECT.',
+  ),
+  tunnels_full: row(503, 'sallyport', 'retry', 'As many tunnels are open as may be.'),
+  tunnel_not_tls: row(
+    403,
+    'caller',
+    'none',
+    'Only TLS, and only to the host that was asked for, goes through a tunnel.',
+  ),
+  tunnel_timeout: row(504, 'caller', 'retry', 'The tunnel was silent, or open, for longer than allowed.'),
   not_found: row(404, 'caller', 'none', 'There is nothing here.'),
+  caller_stalled: row(408, 'caller', 'retry', 'The caller stopped sending or reading.'),
+  caller_left: row(499, 'caller', 'none', 'The caller left before the end.'),
   body_too_large: row(413, 'caller', 'none', 'The body is larger than allowed.', 'invalid_request'),
   grant_type_unsupported: row(
     400,
