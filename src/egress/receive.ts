@@ -128,6 +128,8 @@ const readers = new Map<string, (head: Head, value: string, door: Doorplate) => 
     (head, value) => {
       once(head.length)
       head.length = Number(value)
+      // Beyond that the number written downstream would be another one.
+      if (!Number.isSafeInteger(head.length)) throw new SallyportError('request_malformed')
     },
   ],
   [
