@@ -10,6 +10,7 @@ export function checkNetwork(config: Expanded, form: Form, report: Report): void
   checkPlainHttp(config, report)
   checkListeners(config, form, report)
   checkOwnFaces(config, report)
+  checkTunnels(config, report)
 }
 
 function checkPlainHttp(config: Expanded, report: Report): void {
@@ -76,22 +77,66 @@ function checkListeners(config: Expanded, form: Form, report: Report): void {
   }
 }
 
-/** A downstream at one of our own faces, or at the vault, would let a server speak with our credentials to ourselves. */
-function checkOwnFaces(config: Expanded, report: Report): void {
-  const own = URL.parse(config.url)?.origin
-  const vault = URL.parse(config.vault?.address ?? '')?.origin
+/** What leads to ourselves or to the vault: says which of them. */
+function ownFaces(config: Expanded): (place: Place | undefined) => string | undefined {
+  const own = placeOf(config.url)
+  const vault = placeOf(config.vault?.address)
   const listeners = faces
     .map((face) => parseListen(config.listen[face]))
     .filter((it) => typeof it !== 'string')
-  for (const [name, { url: text }] of Object.entries(config.downstreams)) {
-    const url = URL.parse(text)
-    if (url === null) continue
-    const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
-    const path = ['downstreams', name, 'url']
-    if (url.origin === own || listeners.some((it) => reaches(it, url.hostname, port))) {
-      report.fault(path, 'this is one of our own faces', 'name the address of the downstream itself')
-    } else if (url.origin === vault) {
-      report.fault(path, 'this is the address of the vault', 'name the address of the downstream itself')
+  return (place) => {
+    if (place === undefined) return undefined
+    const { host, port } = place
+    const ours = own?.host === host && own.port === port
+    if (ours || listeners.some((it) => reaches(it, host, port))) return 'this is one of our own faces'
+    if (vault !== undefined && reaches({ ...vault, insecure: false }, host, port))
+      return 'this is the address of the vault'
+    return undefined
+  }
+}
+
+interface Place {
+  readonly host: string
+  readonly port: number
+}
+
+/** Host, without brackets, and port of a URL; the port of its scheme where it has none. */
+function placeOf(text: string | undefined): Place | undefined {
+  const url = URL.parse(text ?? '')
+  if (url === null) return undefined
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
+  return { host: url.hostname.replaceAll(/[[\]]/g, ''), port }
+}
+
+/** A downstream at one of our own faces, or at the vault, would let a server speak with our credentials to ourselves. */
+function checkOwnFaces(config: Expanded, report: Report): void {
+  const why = ownFaces(config)
+  for (const [name, { url }] of Object.entries(config.downstreams)) {
+    const problem = why(placeOf(url))
+    if (problem === undefined) continue
+    report.fault(['downstreams', name, 'url'], problem, 'name the address of the downstream itself')
+  }
+}
+
+/** A tunnel to a downstream would look as though a credential went with it; one to ourselves goes round the faces. */
+function checkTunnels(config: Expanded, report: Report): void {
+  const why = ownFaces(config)
+  const downstreams = Object.entries(config.downstreams).map(([name, { url }]) => ({ name, ...placeOf(url) }))
+  for (const [server, { connect }] of Object.entries(config.servers)) {
+    for (const [index, written] of connect.entries()) {
+      const path = ['servers', server, 'connect', index]
+      const place = placeOf(`https://${written}`)
+      const problem = why(place)
+      const downstream = downstreams.find((it) => it.host === place?.host && it.port === place?.port)
+      if (problem !== undefined) report.fault(path, problem, 'leave it out')
+      else if (downstream !== undefined)
+        report.fault(
+          path,
+          `this is the downstream ${downstream.name}, and no credential goes into a tunnel`,
+          'leave it out: it is asked for as http://host/path through the proxy',
+        )
+      else if (connect.indexOf(written) !== index)
+        report.fault(path, 'this stands there twice', 'leave it out')
     }
   }
 }

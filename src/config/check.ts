@@ -74,5 +74,6 @@ function checkSpans({ login, session, limits, record }: Expanded, { report }: Ex
   between(['limits', 'connect'], limits.connect, [1, 300])
   between(['limits', 'headers'], limits.headers, [1, 3600])
   between(['limits', 'idle'], limits.idle, [1, 86_400])
+  between(['limits', 'tunnel'], limits.tunnel, [1, 86_400])
   between(['record', 'retention'], record.retention, [3600, 400_000_000])
 }

@@ -84,6 +84,10 @@ export interface Config {
     readonly connectTimeout: Seconds
     readonly headersTimeout: Seconds
     readonly idleTimeout: Seconds
+    /** The longest that a tunnel may be open. */
+    readonly tunnelLife: Seconds
+    /** How many may be open at once. */
+    readonly tunnels: number
   }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
   /** Digest of what decides, 16 hex digits: the version of the policy bundle. */

@@ -19,7 +19,7 @@ export interface ServerTerms {
   readonly mayBeEmpty: boolean
 }
 
-const shortKeys = ['server', 'allow', 'deny', 'tools', 'direct', 'accept'] as const
+const shortKeys = ['server', 'allow', 'deny', 'tools', 'direct', 'connect', 'accept'] as const
 
 /** Write the servers out; the short form becomes one server named `main`. */
 export function expandServers(
@@ -45,8 +45,8 @@ export function expandServers(
       'write server: with the address of the MCP server, or servers: for several',
     )
   }
-  const { server: url, allow, deny, tools, direct, accept } = written
-  const named = written.servers ?? { [onlyServer]: { url, allow, deny, tools, direct, accept } }
+  const { server: url, allow, deny, tools, direct, connect, accept } = written
+  const named = written.servers ?? { [onlyServer]: { url, allow, deny, tools, direct, connect, accept } }
   const alone = Object.keys(named).length === 1
   return Object.fromEntries(
     Object.entries(named).map(([name, one]) => [name, expandServer(name, one, { ...terms, alone })]),
@@ -85,9 +85,9 @@ function expandAudiences(
 
 function expandRules(
   place: Path,
-  { allow, deny, tools, direct }: Written,
+  { allow, deny, tools, direct, connect }: Written,
   terms: ServerTerms,
-): Pick<ExpandedServer, 'allow' | 'deny' | 'tools' | 'direct'> {
+): Pick<ExpandedServer, 'allow' | 'deny' | 'tools' | 'direct' | 'connect'> {
   const entries = Object.entries(tools ?? {})
   return {
     allow: allow ?? [],
@@ -96,6 +96,7 @@ function expandRules(
       entries.map(([name, tool]) => [name, expandTool(tool, [...place, 'tools', name], terms)]),
     ),
     direct: (direct ?? []).map((use, index) => expandOp(use, [...place, 'direct', index], terms)),
+    connect: connect ?? [],
   }
 }
 

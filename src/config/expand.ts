@@ -134,10 +134,12 @@ function expandSession({ session }: WrittenConfig): Expanded['session'] {
 }
 
 function expandTimeouts({ limits }: WrittenConfig): Expanded['limits'] {
-  const { connect, headers, idle } = limits ?? {}
+  const { connect, headers, idle, tunnel, tunnels } = limits ?? {}
   return {
     connect: inSeconds(connect ?? '5s'),
     headers: inSeconds(headers ?? '60s'),
     idle: inSeconds(idle ?? '300s'),
+    tunnel: inSeconds(tunnel ?? '1h'),
+    tunnels: tunnels ?? 100,
   }
 }

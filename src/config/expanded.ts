@@ -23,7 +23,13 @@ export interface Expanded {
     readonly algorithm: 'EdDSA' | 'ES256'
   }
   readonly network: { readonly allow: readonly string[]; readonly deny: readonly string[] }
-  readonly limits: { readonly connect: number; readonly headers: number; readonly idle: number }
+  readonly limits: {
+    readonly connect: number
+    readonly headers: number
+    readonly idle: number
+    readonly tunnel: number
+    readonly tunnels: number
+  }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
 }
 
@@ -88,6 +94,7 @@ export interface ExpandedServer {
   readonly deny: readonly string[]
   readonly tools: Readonly<Record<string, ExpandedTool>>
   readonly direct: readonly string[]
+  readonly connect: readonly string[]
   readonly accept?: 'subject-token'
   readonly environment: string
   readonly vault_group: string

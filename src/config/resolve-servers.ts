@@ -33,6 +33,7 @@ export async function resolveServer(
     allow: rules('allow'),
     deny: rules('deny'),
     direct: written.direct.map(partsOf),
+    ...(written.connect.length === 0 ? {} : { connect: written.connect }),
     tools: Object.entries(written.tools).map(([tool, one]) =>
       resolveTool(tool, one, [...path, 'tools', tool], context),
     ),

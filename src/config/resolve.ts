@@ -61,6 +61,8 @@ export async function resolveConfig(config: Expanded, context: Resolving): Promi
       connectTimeout: seconds(limits.connect),
       headersTimeout: seconds(limits.headers),
       idleTimeout: seconds(limits.idle),
+      tunnelLife: seconds(limits.tunnel),
+      tunnels: limits.tunnels,
     },
     log: config.log,
     version: digest.slice(0, 16),

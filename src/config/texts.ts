@@ -13,6 +13,17 @@ export function parseUrl(text: string): string | undefined {
   return undefined
 }
 
+/** Why a text is no `host:port` in its one form, or undefined. */
+export function parsePlace(text: string): string | undefined {
+  const port = Number(/^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\]):([1-9]\d{0,4})$/.exec(text)?.[1])
+  if (Number.isNaN(port) || port > 65_535) return 'this is no host:port'
+  // A name that a URL parser reads as something else (0x7f.1) is not what it seems.
+  const same = port === 443 ? text.slice(0, -':443'.length) : text
+  if (URL.parse(`https://${text}`)?.host !== same || text.includes('.:'))
+    return 'this host is not in its one form'
+  return undefined
+}
+
 /** `group:crm-users` and its like as a matcher, or why it is none. */
 export function parseRule(text: string): Matcher | string {
   if (text === 'anyone') return { kind: 'anyone' }

@@ -52,6 +52,8 @@ export interface Server {
   /** What a session token may do without a call (design §5): nothing by default. */
   readonly direct: readonly Use[]
   readonly tools: readonly Tool[]
+  /** What `CONNECT` reaches, as `host:port` in lower case; nothing where it is left out. */
+  readonly connect?: readonly string[]
   /** Client authentication at the token endpoint besides the capability file. */
   readonly client?: { readonly id: string; readonly secret: Secret }
   readonly environment?: string

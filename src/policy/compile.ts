@@ -3,6 +3,7 @@ import { errorTable } from '../model/index.ts'
 import { admission } from './admission.ts'
 import type { Bundle, CompiledDownstream, CompiledServer, CompiledTool } from './bundle.ts'
 import { judge } from './decide.ts'
+import { connect } from './connect.ts'
 import { compileMatcher, type Matcher } from './match.ts'
 import { Permit } from './permit.ts'
 import type { Explanation, Policy, Step } from './policy.ts'
@@ -31,6 +32,7 @@ export function compilePolicy(input: PolicyInput): Policy {
     match: (downstream, method, path) => lookUp(matchers, downstream.name)(method, path),
     decide: (facts) => decide(bundle, facts, input.version),
     admit: (facts, downstreams) => admit(bundle, facts, downstreams),
+    connect: (facts, place) => connect(bundle, facts, place),
     reachable: (server) => bundle.servers.get(server)?.reachable ?? [],
     explain: (facts) => explain(bundle, facts, input.version),
   }

@@ -22,6 +22,11 @@ export interface Policy {
   admit(facts: Facts, downstreams: readonly string[]): Decision<readonly string[]>
   /** The downstreams that a server's `direct` and tools use, sorted: all that its tokens may ever name. */
   reachable(server: string): readonly string[]
+  /**
+   * May this principal have a tunnel (`CONNECT`) to `host:port`? The permit is that place as it is configured.
+   * Whatever is a downstream, of this server or of another, is none: a credential never goes into a tunnel.
+   */
+  connect(facts: Facts, place: string): Decision<string>
   /** The steps that `decide` took, in order, for people. Same code path. */
   explain(facts: Facts): Explanation
 }

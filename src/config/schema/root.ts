@@ -144,9 +144,18 @@ export const configSchema = z
         idle: duration
           .optional()
           .meta({ description: 'Without a byte of a downstream’s answer.', default: '300s' }),
+        tunnel: duration
+          .optional()
+          .meta({ description: 'The longest that a tunnel (`connect`) may be open.', default: '1h' }),
+        tunnels: z
+          .int()
+          .min(1)
+          .max(10_000)
+          .optional()
+          .meta({ description: 'How many tunnels may be open at once.', default: 100 }),
       })
       .optional()
-      .describe('Timeouts; at least 1s each.'),
+      .describe('Timeouts, at least 1s each, and caps.'),
     log: z
       .strictObject({
         level: z

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isBlock, parseRule, parseUrl } from '../texts.ts'
+import { isBlock, parsePlace, parseRule, parseUrl } from '../texts.ts'
 
 /** A text with a check of its own: what is wrong, or undefined. The remedy goes beside it. */
 function checked(check: (text: string) => string | undefined, remedy: string) {
@@ -44,6 +44,12 @@ export const toolName = formed(
 )
 
 export const url = checked(parseUrl, 'write http(s)://host[:port][/path] without user, query or fragment')
+
+/** `host:port`, what `CONNECT` names. */
+export const tunnelPlace = checked(
+  parsePlace,
+  'write host:port in small letters, such as registry.example.com:443, without a scheme or pattern',
+)
 
 /** An OAuth resource identifier, audience or other name: printable ASCII without blanks. */
 export const identifier = formed(

@@ -9,6 +9,7 @@ import {
   slug,
   thingName,
   toolName,
+  tunnelPlace,
   url,
 } from './scalars.ts'
 
@@ -74,6 +75,12 @@ const rules = {
     .optional()
     .describe(
       'What a session token may do without a tool call: `orders` for its reads, `"orders POST /orders"` for one read or write. Nothing by default, never `critical`.',
+    ),
+  connect: z
+    .array(tunnelPlace)
+    .optional()
+    .describe(
+      'What `CONNECT` reaches, as `host:port`: TLS to that host, without any credential. Nothing by default, never a downstream.',
     ),
   accept: z
     .enum(['subject-token'])

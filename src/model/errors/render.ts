@@ -52,6 +52,18 @@ export function renderProblem(
   }
 }
 
+/** The same where the caller's token belongs in `Proxy-Authorization`: 407 instead of 401 (RFC 9110 §15.5.8). */
+export function renderProxyProblem(error: SallyportError, requestId: string): Rendered {
+  const rendered = renderProblem(error, requestId)
+  if (rendered.status !== 401) return rendered
+  const { 'www-authenticate': bearer = 'Bearer', ...headers } = rendered.headers
+  return {
+    status: 407,
+    headers: { ...headers, 'proxy-authenticate': `Basic realm="sallyport", ${bearer}` },
+    body: JSON.stringify({ ...(JSON.parse(rendered.body) as object), status: 407 }),
+  }
+}
+
 /** The token endpoint's answer (RFC 6749 §5.2): 400 for everything of the request, 401 for client authentication. */
 export function renderOAuth(error: SallyportError, requestId: string): Rendered {
   const { row, code, facts } = error
