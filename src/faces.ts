@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { runFiles } from './console/index.ts'
+import { isForward } from './egress/index.ts'
 import { mountTokenFace } from './identity/index.ts'
 import { SallyportError, Secret, seconds } from './model/index.ts'
 import { mountAdmin } from './revocation/index.ts'
@@ -82,7 +83,7 @@ async function egressFace(instance: Instance): Promise<Face> {
     name: 'egress',
     reader: 'caller',
     first: (request, response) => {
-      const mine = request.url?.startsWith('/downstream') === true
+      const mine = request.url?.startsWith('/downstream') === true || isForward(request.url)
       if (mine) egress.handle(request, response)
       return mine
     },

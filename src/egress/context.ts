@@ -17,8 +17,10 @@ export interface Arrived {
   readonly target: Target
   /** Name, value, name, value …: what of the caller's headers may leave. Names in lower case. */
   readonly head: readonly string[]
-  /** Scheme and authority by which the caller reached us. */
+  /** Scheme and authority by which the caller reached us; of a forward request, by which it names the downstream. */
   readonly egress: string
+  /** Set where the caller asked by a URL of the downstream (`forward.ts`): it is answered with such URLs. */
+  readonly forward?: true
   /** Declared length of the body; absent where it is chunked or there is none. */
   readonly length?: number
   readonly chunked: boolean

@@ -1,6 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Identity } from '../identity/index.ts'
-import { asSallyportError, type ReasonCode, SallyportError } from '../model/index.ts'
+import {
+  asSallyportError,
+  type ReasonCode,
+  renderProblem,
+  renderProxyProblem,
+  SallyportError,
+} from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'
 import { answerJson, answerProblem } from './answer.ts'
@@ -9,6 +15,7 @@ import { bind } from './bind.ts'
 import { receiveBody } from './body.ts'
 import type { Identified, Routed } from './context.ts'
 import { decide } from './decide.ts'
+import { isForward, routeForward } from './forward.ts'
 import { match } from './match.ts'
 import type { Meter } from './meter.ts'
 import { type Doorplate, receive, receivePlain } from './receive.ts'
@@ -34,17 +41,21 @@ export interface HandleDeps extends AttemptDeps {
 export async function handle(req: IncomingMessage, res: ServerResponse, deps: HandleDeps): Promise<void> {
   const id = deps.newRequestId()
   const start = deps.clock.monotonic()
+  const forward = isForward(req.url)
   let routed: Routed | undefined
   let sent: Sent | undefined
   let error: SallyportError | undefined
   try {
-    const { arrived, bearer } = receive(req, deps.door, { ...deps, id })
-    const known = deps.identity.identify(bearer)
-    const identified: Identified = { ...arrived, access: known instanceof Promise ? await known : known }
-    routed = match(identified, deps.policy)
+    if (forward) routed = await routeForward(req, id, deps)
+    else {
+      const { arrived, bearer } = receive(req, deps.door, { ...deps, id })
+      const known = deps.identity.identify(bearer)
+      const identified: Identified = { ...arrived, access: known instanceof Promise ? await known : known }
+      routed = match(identified, deps.policy)
+    }
     const decision = decide(routed, deps)
     if (decision.effect === 'deny') throw denied(routed, decision, deps)
-    const received = receiveBody(req, arrived, deps.stallMs)
+    const received = receiveBody(req, routed, deps.stallMs)
     const body = received instanceof Promise ? await received : received
     const bound = bind({ ...routed, permit: decision.permit }, body)
     sent = await deliver(bound, res, deps)
@@ -52,7 +63,7 @@ export async function handle(req: IncomingMessage, res: ServerResponse, deps: Ha
   } catch (thrown) {
     error = asSallyportError(thrown)
   }
-  if (error !== undefined) answerProblem(res, error, id)
+  if (error !== undefined) answerProblem(res, error, id, forward ? renderProxyProblem : renderProblem)
   tell({ id, start, error, sent, downstream: routed?.downstream.name }, deps)
 }
 

@@ -11,4 +11,5 @@
  */
 export { createDial, type Dial, type DialSlice, type Lookup } from './dial.ts'
 export { createEgress, type Egress, listenerOptions } from './egress.ts'
+export { isForward } from './forward.ts'
 export { isLoopbackHost } from './guard.ts'

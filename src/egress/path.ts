@@ -31,8 +31,13 @@ export function readTarget(url: string): Target | undefined {
   const slash = whole.indexOf('/', prefix.length)
   const downstream = slash === -1 ? whole.slice(prefix.length) : whole.slice(prefix.length, slash)
   if (!name.test(downstream)) throw new SallyportError('path_ambiguous')
-  if (query !== '' && !queryText.test(query.slice(1))) throw new SallyportError('path_ambiguous')
+  checkQuery(query)
   return { downstream, path: normalisePath(slash === -1 ? '/' : whole.slice(slash)), query }
+}
+
+/** A query that holds nothing but visible ASCII; it begins with `?` or is empty. @throws path_ambiguous */
+export function checkQuery(query: string): void {
+  if (query !== '' && !queryText.test(query.slice(1))) throw new SallyportError('path_ambiguous')
 }
 
 /** The one form of a path, or a refusal. @throws path_ambiguous */

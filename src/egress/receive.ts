@@ -18,7 +18,7 @@ export interface ReceiveDeps {
 }
 
 /** The headers that decide how a request is read, and the rest that may leave. */
-interface Head {
+export interface Head {
   readonly leaving: string[]
   host: string | undefined
   type: string | undefined
@@ -76,7 +76,8 @@ export function receivePlain(req: IncomingMessage, door: Doorplate): string {
   return readBearer(head.authorization)
 }
 
-function readHead(raw: readonly string[], door: Doorplate): Head {
+/** The head of a request in whatever form. @throws request_malformed, token_ambiguous, origin_refused */
+export function readHead(raw: readonly string[], door: Doorplate): Head {
   const head: Head = {
     leaving: [],
     host: undefined,
@@ -184,7 +185,7 @@ function checkHost(host: string | undefined, door: Doorplate): void {
 }
 
 /** RFC 6750 §2.1: one credential, scheme in any case, `b64token`. */
-function readBearer(authorization: string | undefined): string {
+export function readBearer(authorization: string | undefined): string {
   if (authorization === undefined || !/^bearer(?:$| )/i.test(authorization))
     throw new SallyportError('token_missing')
   const token = authorization.slice(7).trim()
@@ -195,7 +196,7 @@ function readBearer(authorization: string | undefined): string {
 }
 
 /** Takes out what `Connection` declares to be of this hop only (RFC 9110 §7.6.1). */
-function withoutHop({ connection, leaving }: Head): readonly string[] {
+export function withoutHop({ connection, leaving }: Head): readonly string[] {
   if (connection === undefined || /^(?:keep-alive|close)$/i.test(connection)) return leaving
   const hop = connectionNames(connection)
   const kept: string[] = []
@@ -207,7 +208,7 @@ function withoutHop({ connection, leaving }: Head): readonly string[] {
 }
 
 /** The caller's token leaves by no other way either: not in the URL, not in a header of its own. */
-function refuseElsewhere(bearer: string, url: string, leaving: readonly string[]): void {
+export function refuseElsewhere(bearer: string, url: string, leaving: readonly string[]): void {
   if (url.includes(bearer)) throw new SallyportError('token_ambiguous')
   for (let index = 1; index < leaving.length; index += 2) {
     const value = leaving[index] ?? ''

@@ -41,6 +41,8 @@ export function returningHead(status: number, headers: Headers, bound: Bound): s
   return head
 }
 
-function moved(name: string, value: string, { downstream, egress, path }: Bound): string {
-  return rewriteHeader(name, value, { downstream, egress, asked: downstream.origin + path })
+function moved(name: string, value: string, bound: Bound): string {
+  const { downstream, egress, forward, path } = bound
+  const asked = downstream.origin + path
+  return rewriteHeader(name, value, { downstream, egress, asked, ...(forward ? { forward } : {}) })
 }

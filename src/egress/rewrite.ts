@@ -3,8 +3,9 @@ import type { Downstream } from '../model/index.ts'
 /** Where a downstream's URLs are found from the caller's side. */
 export interface Vantage {
   readonly downstream: Downstream
-  /** Scheme and authority by which the caller reached the egress. */
+  /** Scheme and authority by which the caller reached the egress, or, with `forward`, names the downstream. */
   readonly egress: string
+  readonly forward?: true
   /** The URL that was asked for downstream: relative references count from there. */
   readonly asked: string
 }
@@ -20,10 +21,11 @@ export function rewriteHeader(name: string, value: string, vantage: Vantage): st
   return name === 'link' ? rewriteLink(value, vantage) : rewriteUrl(value, vantage)
 }
 
-function rewriteUrl(text: string, { downstream, egress, asked }: Vantage): string {
+function rewriteUrl(text: string, { downstream, egress, asked, forward }: Vantage): string {
   if (!URL.canParse(text, asked)) return text
   const url = new URL(text, asked)
   if (url.origin !== downstream.origin || url.username !== '' || url.password !== '') return text
+  if (forward) return egress + url.pathname + url.search + url.hash
   const base = downstream.basePath
   if (url.pathname !== base && !url.pathname.startsWith(`${base}/`)) return url.href
   return `${egress}/downstream/${downstream.name}${url.pathname.slice(base.length)}${url.search}${url.hash}`

@@ -1,8 +1,17 @@
 import type { Audit } from '../audit/index.ts'
 import type { Recorded } from '../audit/index.ts'
-import type { Clock, Credential, Durability, ReasonCode, RecordEvent, RecordWho } from '../model/index.ts'
+import type {
+  Access,
+  Clock,
+  Credential,
+  Durability,
+  ReasonCode,
+  RecordEvent,
+  RecordWho,
+} from '../model/index.ts'
+import type { Policy } from '../policy/index.ts'
 import type { Log } from '../telemetry/index.ts'
-import type { Bound, Identified, Routed } from './context.ts'
+import type { Bound, Routed } from './context.ts'
 import type { Sent } from './transfer.ts'
 
 /**
@@ -75,8 +84,46 @@ export function recordDenial(
       ? {}
       : { operation: routed.operation.id, class: routed.operation.class }),
   }
+  note(event, deps)
+}
+
+/** A request that was refused before anything was found for it: by whom, and what for. */
+export interface Refused {
+  readonly id: string
+  readonly access: Access
+  readonly method: string
+  readonly path?: string
+  /** What was asked for, of harmless characters. */
+  readonly place: string
+  readonly rule?: string
+}
+
+/** Writes such a refusal, as a denial is written. */
+export function recordRefusal(
+  refused: Refused,
+  reason: ReasonCode,
+  deps: { readonly audit: Pick<Audit, 'note'>; readonly log: Log; readonly policy: Pick<Policy, 'version'> },
+): void {
+  const { id, access, method, path, place, rule = 'downstreams' } = refused
+  const event: RecordEvent = {
+    kind: 'denial',
+    request: id,
+    who: who(refused),
+    method,
+    decision: 'deny',
+    reason,
+    rule,
+    policy: deps.policy.version,
+    details: { place },
+    ...(path === undefined ? {} : { path }),
+    ...(access.call === undefined ? {} : { tool: access.call.tool, call: access.call.id }),
+  }
+  note(event, deps)
+}
+
+function note(event: RecordEvent, deps: { readonly audit: Pick<Audit, 'note'>; readonly log: Log }): void {
   deps.audit.note(event, 'handed').catch((error: unknown) => {
-    deps.log.error('denial_not_recorded', { request: routed.id }, error)
+    deps.log.error('denial_not_recorded', { request: event.request }, error)
   })
 }
 
@@ -93,7 +140,7 @@ function about(routed: Routed): Omit<RecordEvent, 'kind'> {
   }
 }
 
-function who({ access }: Identified): RecordWho {
+export function who({ access }: { readonly access: Access }): RecordWho {
   const { session, actor, jti } = access
   return {
     principal: session.principal,
