@@ -1,0 +1,54 @@
+import type { StreamBody } from './stream-body.ts'
+
+/** A request as it goes to a downstream. */
+export interface Outgoing {
+  readonly method: string
+  /** Path and query; begins with `/`. */
+  readonly path: string
+  /** Name, value, name, value …; names in lower case; without `host`, `connection` and the framing of the body. */
+  readonly headers: readonly string[]
+  readonly body: Buffer | StreamBody | null
+  /** The declared length of a streamed body, in bytes; absent where it is chunked. */
+  readonly length?: number
+}
+
+/** What can be done to a request under way. Without effect once it has ended. */
+export interface Control {
+  pause(): void
+  resume(): void
+  /** Ends the request and its connection; `onError` is told. */
+  abort(error: Error): void
+}
+
+/** What becomes of a request. Ends with exactly one of `onEnd` and `onError`. */
+export interface Receiver {
+  /**
+   * The last step before the header is written to a connected socket, in the same synchronous run. What it throws
+   * comes back as `onError`, and nothing is written.
+   */
+  onStart(control: Control): void
+  /** Right after the header was written; and the body, where it was there in whole. */
+  onSent(): void
+  /** The head of the final answer: name, value, name, value …, names in lower case. */
+  onHead(status: number, head: readonly string[]): void
+  /** `last`: `onEnd` follows at once. */
+  onData(chunk: Buffer, last: boolean): void
+  onEnd(): void
+  onError(error: Error): void
+}
+
+/** The connections of one origin: HTTP/1.1, one request at a time each. */
+export interface Transport {
+  send(request: Outgoing, receiver: Receiver): void
+}
+
+/** Why an exchange with a downstream failed, where it was not the socket that said so. */
+export class TransportError extends Error {
+  readonly code: 'TIMEOUT' | 'MALFORMED' | 'CLOSED' | 'SHUT_DOWN'
+
+  constructor(code: TransportError['code'], message: string) {
+    super(message)
+    this.name = 'TransportError'
+    this.code = code
+  }
+}
