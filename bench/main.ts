@@ -1,0 +1,138 @@
+/**
+ * sallyport complete beside nginx, HAProxy, Envoy and OpenBao Proxy, in one run, on one upstream. `npm run bench`;
+ * the method is in docs/performance.md. Tables go to standard output, progress to standard error.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { startIdp } from '../test/kit/idp.ts'
+import type { Bench, Row, Sample, Target } from './bench.ts'
+import { build, knowsGuard } from './build.ts'
+import { randomOf, reaches, shuffled } from './figures.ts'
+import { install } from './install.ts'
+import { endGenerators } from './load/generate.ts'
+import { machine } from './machine.ts'
+import { type CommandLine, readOptions, usage } from './options.ts'
+import { endAll, pinSelf, removeFolders, temporaryFolder } from './processes.ts'
+import { jsonOf, heading, plain, rowTable, targetTable } from './report.ts'
+import { documentOf, type Results } from './results.ts'
+import { rows } from './rows/index.ts'
+import { createPeerTokens } from './tokens.ts'
+import { startUpstreams } from './upstream.ts'
+
+/** What a gated figure may be worse than its floor: shared machines are noisy. */
+const slack = 0.2
+
+const tell = (line: string) => void process.stderr.write(`bench  ${line}\n`)
+let interrupted = false
+
+async function open(options: CommandLine): Promise<Bench & { close(): Promise<void> }> {
+  pinSelf()
+  const folder = temporaryFolder('build')
+  const tools = await install(folder)
+  const cli = await build(folder)
+  const guardable = knowsGuard()
+  if (!guardable) tell('this build has no leak guard to turn on: guarded rows are left out')
+  const upstreams = await startUpstreams(tools, options.sizes)
+  const clock = { now: () => Date.now() / 1000, monotonic: () => performance.now() }
+  const idp = await startIdp({ clock: clock as never })
+  return {
+    options,
+    tools,
+    upstreams,
+    tokens: createPeerTokens(),
+    sallyport: { cli, idp, guardable },
+    close: () => idp.close(),
+  }
+}
+
+function orderOf<T extends { readonly name: string }>(
+  contenders: readonly T[],
+  options: CommandLine,
+  random: () => number,
+): T[] {
+  if (options.order.length === 0) return shuffled(contenders, random)
+  const place = ({ name }: T) =>
+    options.order.includes(name) ? options.order.indexOf(name) : options.order.length
+  return contenders.toSorted((a, b) => place(a) - place(b))
+}
+
+async function play(row: Row, bench: Bench, random: () => number): Promise<Map<string, Sample[]>> {
+  const options = bench.options as CommandLine
+  const contenders = row.contenders
+    .filter(({ name }) => bench.sallyport.guardable || !name.endsWith('guarded'))
+    .filter(({ name }) => options.contenders.length === 0 || options.contenders.includes(name))
+  const samples = new Map(contenders.map(({ name }) => [name, [] as Sample[]]))
+  const rounds = Math.min(options.rounds, row.rounds ?? options.rounds)
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const contender of orderOf(contenders, options, random)) {
+      if (interrupted) throw new Error('interrupted')
+      const sample = await row.sample(contender, bench).catch((cause: unknown) => {
+        throw new Error(`${row.name}, ${contender.name}: ${(cause as Error).message}`, { cause })
+      })
+      samples.get(contender.name)?.push(sample)
+      const short = Object.entries(sample)
+        .slice(0, 2)
+        .map(([name, value]) => `${name} ${value.toFixed(1)}`)
+      tell(`${row.name} ${round}/${rounds} ${contender.name.padEnd(18)} ${short.join(', ')}`)
+    }
+  }
+  return samples
+}
+
+async function main(options: CommandLine): Promise<number> {
+  const started = performance.now()
+  const wanted = rows.filter((row) =>
+    options.only.length > 0 ? options.only.includes(row.name) : row.quick || !options.quick,
+  )
+  if (wanted.length === 0) throw new Error(`--only: the rows are ${rows.map(({ name }) => name).join(', ')}`)
+  const bench = await open(options)
+  const random = randomOf(options.seed)
+  tell(`seed ${options.seed}; ${wanted.map(({ name }) => name).join(', ')}`)
+  const results: Results = { machine: machine(bench.tools), options, rows: [], targets: [] }
+  for (const row of wanted) {
+    const samples = await play(row, bench, random)
+    const targets = row
+      .targets(samples)
+      .filter((target) => isMeant(target, options) && !Number.isNaN(target.value))
+    results.rows.push({ name: row.name, about: row.about, samples: Object.fromEntries(samples) })
+    results.targets.push(...targets)
+    process.stdout.write(`\n${heading(row)}\n${plain(rowTable(samples))}`)
+    if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(results, null, 1)}\n`)
+  }
+  await bench.close()
+  process.stdout.write(`\n${plain(targetTable(results.targets))}`)
+  tell(`done in ${((performance.now() - started) / 60_000).toFixed(1)} minutes`)
+  if (options.json) process.stdout.write(`${jsonOf(results.targets, options.quick ? slack : 0)}\n`)
+  const failed = options.quick ? results.targets.filter((target) => !reaches(target, slack)) : []
+  for (const { name } of failed) tell(`a fifth or more worse than its floor: ${name}`)
+  return failed.length === 0 ? 0 : 1
+}
+
+const isMeant = ({ cpu }: Target, { quick }: CommandLine): boolean => cpu || !quick
+
+/** Whatever happens, nothing that was started outlives the bench, and no folder stays. */
+async function clean(): Promise<void> {
+  endGenerators()
+  await endAll()
+  removeFolders()
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    interrupted = true
+    endGenerators()
+  })
+}
+
+try {
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) process.stdout.write(usage)
+  else if (options.markdown !== undefined)
+    process.stdout.write(documentOf(JSON.parse(readFileSync(options.markdown, 'utf8')) as Results))
+  else process.exitCode = await main(options)
+} catch (error) {
+  tell((error as Error).message)
+  process.exitCode = 1
+} finally {
+  await clean()
+}
+process.exit()

@@ -1,0 +1,143 @@
+/** One run: a fresh process of one contender, checked, warmed up, measured under one load, checked again, ended. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Bench, Sample } from './bench.ts'
+import { checkBefore, checkDenied, checkRecord, recordedRefusals } from './check.ts'
+import { type Aim, wrk, type WrkOptions, type WrkResult } from './load/generate.ts'
+import type { Contender, Peer } from './peers/peer.ts'
+import type { SallyportContender } from './peers/sallyport.ts'
+import { withJunkSignature } from './tokens.ts'
+import { coreTimes, cpuOf, memoryOf, removeFolder, temporaryFolder } from './processes.ts'
+
+/** What is sent, at which upstream. */
+export interface Load {
+  readonly path: string
+  readonly upstream: 'plain' | 'bodies'
+  readonly connections: number
+  readonly method?: string
+  readonly bodyBytes?: number
+  /** `fresh`: each request has a good token of its own. `junk`: each has one with a signature that nobody made. */
+  readonly tokens?: 'fresh' | 'junk'
+}
+
+/** A started contender of which `finish` says whether the record holds. */
+export interface Under {
+  readonly contender: Contender
+  readonly folder: string
+  /** Ends it; for sallyport, with the checks of its record. `abandoned`: requests that generators may have left. */
+  finish(abandoned: number): Promise<void>
+  /** Ends it without a look, where the run has failed. */
+  abort(): Promise<void>
+}
+
+/** Starts a fresh process and checks that it does what it is measured for. */
+export async function startChecked(peer: Peer, upstream: 'plain' | 'bodies', bench: Bench): Promise<Under> {
+  const { tools, tokens, sallyport } = bench
+  const folder = temporaryFolder(peer.name)
+  const origin = bench.upstreams[upstream]
+  const before = await bench.upstreams.served(origin)
+  const contender = await peer.start({ tools, tokens, sallyport, folder, upstream: origin })
+  const abort = async () => {
+    await contender.stop()
+    removeFolder(folder)
+  }
+  const finish = async (abandoned: number) => {
+    const own = isSallyport(contender)
+    if (own) await checkDenied(contender)
+    await contender.stop()
+    if (own) {
+      const served = (await bench.upstreams.served(origin)) - before
+      await checkRecord(sallyport.cli, contender, { served, denials: 2 * recordedRefusals, abandoned })
+    }
+    removeFolder(folder)
+  }
+  try {
+    await checkBefore(peer, contender)
+    if (isSallyport(contender)) await checkDenied(contender)
+    return { contender, folder, finish, abort }
+  } catch (error) {
+    await abort()
+    throw error
+  }
+}
+
+export const isSallyport = (contender: Contender): contender is SallyportContender =>
+  'capability' in contender
+
+/** One closed-loop run. CPU time is the contender's own, from the kernel, divided by the requests that were answered. */
+export async function measure(peer: Peer, load: Load, bench: Bench): Promise<Sample> {
+  const under = await startChecked(peer, load.upstream, bench)
+  try {
+    const { contender } = under
+    const { warmSeconds, seconds } = bench.options
+    const warm = await attack(under, load, await prepare(under, load, { bench, seconds: warmSeconds }))
+    const rate = warm.requests / warm.seconds
+    const measured = await prepare(under, load, { bench, seconds, rate })
+    const cpuBefore = cpuOf(contender.pid)
+    const coreBefore = coreTimes()
+    const result = await attack(under, load, measured)
+    const cpu = cpuOf(contender.pid) - cpuBefore
+    const core = coreTimes()
+    const total = core.total - coreBefore.total
+    const sample = {
+      requestsPerSecond: result.requests / result.seconds,
+      cpuMicroseconds: cpu / result.requests,
+      p50: result.p50,
+      p99: result.p99,
+      generatorCore: (core.busy - coreBefore.busy) / total,
+      steal: (core.steal - coreBefore.steal) / total,
+      rss: memoryOf(contender.pid).rss,
+    }
+    await under.finish(2 * load.connections)
+    return sample
+  } catch (error) {
+    await under.abort()
+    throw error
+  }
+}
+
+/** wrk's options; where each request needs a token of its own, with as many as the time can use up. */
+async function prepare(
+  { contender, folder }: Under,
+  load: Load,
+  run: { readonly bench: Bench; readonly seconds: number; readonly rate?: number },
+): Promise<WrkOptions> {
+  const { connections, method, bodyBytes } = load
+  const options = {
+    wrk: run.bench.tools.wrk,
+    connections,
+    seconds: run.seconds,
+    ...(method === undefined ? {} : { method }),
+    ...(bodyBytes === undefined ? {} : { bodyBytes }),
+  }
+  if (load.tokens === undefined) return options
+  const count = Math.ceil((run.rate ?? 4000) * run.seconds * 1.2)
+  const fresh = isSallyport(contender) ? contender.mint : run.bench.tokens.many
+  const lines =
+    load.tokens === 'fresh'
+      ? await fresh(count)
+      : junk(isSallyport(contender) ? contender.session : run.bench.tokens.good, count)
+  const tokens = join(folder, 'tokens')
+  writeFileSync(tokens, lines.join('\n'), { mode: 0o600 })
+  return { ...options, tokens }
+}
+
+const junk = (token: string, count: number): string[] =>
+  Array.from({ length: count }, () => withJunkSignature(token))
+
+async function attack({ contender }: Under, load: Load, options: WrkOptions): Promise<WrkResult> {
+  const aim = contender.aim(load.path)
+  const result = await wrk(options.tokens === undefined ? aim : withoutToken(aim), options)
+  const wrong = load.tokens === 'junk' ? result.requests - result.status : result.status
+  // wrk sends a few more while it stops for want of tokens.
+  const tolerated = load.tokens === undefined ? 0 : load.connections
+  if (wrong > tolerated || result.socket > 0)
+    throw new Error(`${wrong} wrong answers, ${result.socket} broken connections of ${result.requests}`)
+  return result
+}
+
+const withoutToken = ({ origin, path, headers: { Authorization: _, ...headers } }: Aim): Aim => ({
+  origin,
+  path,
+  headers,
+})

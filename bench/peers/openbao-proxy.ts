@@ -1,0 +1,47 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort } from '../../test/kit/parts/process.ts'
+import { startOn, untilListening } from '../processes.ts'
+import { callerHeaders, injectedValue, type Peer } from './peer.ts'
+
+/** Puts its own token before the server that it stands before; its callers show none. Everything is under `/v1/`. */
+export const openbaoProxy: Peer = {
+  name: 'openbao-proxy',
+  injects: { header: 'x-vault-token', value: injectedValue },
+  verifies: false,
+  start: async ({ tools, folder, tokens, upstream }) => {
+    const port = await freePort()
+    const file = join(folder, 'proxy.hcl')
+    writeFileSync(join(folder, 'token'), injectedValue, { mode: 0o600 })
+    writeFileSync(
+      file,
+      `log_level = "error"
+vault { address = "${upstream}" }
+auto_auth {
+  method "token_file" { config = { token_file_path = "${folder}/token" } }
+}
+api_proxy { use_auto_auth_token = "force" }
+listener "tcp" {
+  address     = "127.0.0.1:${port}"
+  tls_disable = true
+}
+`,
+    )
+    const daemon = await startOn('contender', {
+      program: tools.bao,
+      args: ['proxy', `-config=${file}`],
+      logFile: join(folder, 'bao.log'),
+      env: { GOMAXPROCS: '1', BAO_ADDR: '', BAO_TOKEN: '', VAULT_ADDR: '', VAULT_TOKEN: '', HOME: folder },
+    })
+    await untilListening(port, daemon)
+    return {
+      pid: daemon.pid,
+      aim: (path, token = tokens.good) => ({
+        origin: `http://127.0.0.1:${port}`,
+        path: `/v1${path}`,
+        headers: { ...callerHeaders, 'X-Vault-Token': token },
+      }),
+      stop: daemon.stop,
+    }
+  },
+}

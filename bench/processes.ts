@@ -1,0 +1,111 @@
+/** Processes on their core, and what the kernel says of them. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Daemon, type DaemonOptions, startDaemon } from '../test/kit/parts/process.ts'
+
+/** The contender has one core to itself; the generator, the upstream and the bench share the other. */
+export const cores = { contender: '0', rest: '1' } as const
+
+/** Puts this process, and so whatever it starts, on the core of the rest. */
+export function pinSelf(): void {
+  const { status } = spawnSync('taskset', ['-a', '-c', '-p', cores.rest, String(process.pid)])
+  if (status !== 0) throw new Error('The bench needs Linux with two cores and taskset (util-linux).')
+}
+
+const running = new Set<Daemon>()
+
+export async function startOn(core: keyof typeof cores, options: DaemonOptions): Promise<Daemon> {
+  const daemon = await startDaemon({
+    ...options,
+    program: 'taskset',
+    args: ['-c', cores[core], options.program, ...options.args],
+  })
+  running.add(daemon)
+  void daemon.ended.then(() => running.delete(daemon))
+  return daemon
+}
+
+/** Ends whatever still runs, the newest first. */
+export async function endAll(): Promise<void> {
+  for (const daemon of [...running].reverse()) await daemon.stop()
+}
+
+const folders = new Set<string>()
+
+export function temporaryFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `sallyport-bench-${name}-`))
+  folders.add(folder)
+  return folder
+}
+
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+  folders.delete(folder)
+}
+
+export function removeFolders(): void {
+  for (const folder of folders) removeFolder(folder)
+}
+
+/** Returns once something listens there. @throws Error when the process ends first, with its last lines, or after 20 s */
+export async function untilListening(port: number, daemon: Daemon): Promise<void> {
+  const limit = performance.now() + 20_000
+  while (!(await accepts(port))) {
+    if (!daemon.isRunning()) throw new Error(`ended while starting\n${daemon.log()}`)
+    if (performance.now() > limit) throw new Error(`not listening after 20 s\n${daemon.log()}`)
+    await pause(5)
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    const end = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => end(true)).once('error', () => end(false))
+  })
+}
+
+/** A process and all its descendants. */
+function tree(pid: number): number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  )
+  return [pid, ...children.flatMap(tree)]
+}
+
+/** User and system time so far of the process and its children, in microseconds: `utime` and `stime` of proc_pid_stat(5). */
+export function cpuOf(pid: number): number {
+  const tickMicroseconds = 10_000
+  const ticks = tree(pid).map((each) => {
+    const fields = readFileSync(`/proc/${each}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+    return Number(fields[11]) + Number(fields[12])
+  })
+  return ticks.reduce((sum, each) => sum + each, 0) * tickMicroseconds
+}
+
+/** Resident memory of the process and its children in MB (10^6 bytes). `pss` shares out what several processes map. */
+export function memoryOf(pid: number): { readonly rss: number; readonly pss: number } {
+  const sum = (name: 'Rss' | 'Pss') =>
+    tree(pid)
+      .map((each) => readFileSync(`/proc/${each}/smaps_rollup`, 'utf8'))
+      .map((text) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0))
+      .reduce((total, kilobytes) => total + (kilobytes * 1024) / 1e6, 0)
+  return { rss: sum('Rss'), pss: sum('Pss') }
+}
+
+/** Busy and stolen time of the rest's core so far, in ticks. */
+export function coreTimes(): { readonly busy: number; readonly total: number; readonly steal: number } {
+  const line = new RegExp(`^cpu${cores.rest} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? ''
+  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, soft = 0, steal = 0] = line
+    .split(' ')
+    .map(Number)
+  const busy = user + nice + system + irq + soft
+  return { busy, steal, total: busy + idle + iowait + steal }
+}
