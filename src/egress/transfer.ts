@@ -34,6 +34,8 @@ export interface Sent {
 
 /** An honest server sends a few; each begins the wait for a head anew. */
 const maxInformational = 100
+/** How long the body of a 401 may take, in milliseconds. */
+const refusalMs = 1000
 
 export interface TransferParts {
   readonly bound: Bound
@@ -74,7 +76,8 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
   #drained = 0
   #informational = 0
   #informedAt: number | undefined
-  #unread: NodeJS.Timeout | undefined
+  /** Until when the caller has to take a byte, or a refusal has to end. */
+  #patience: NodeJS.Timeout | undefined
 
   constructor(parts: TransferParts) {
     this.#parts = parts
@@ -120,14 +123,14 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     }
     this.#status = status
     this.#downstreamRequestId = readDownstreamId(headers)
-    if (status === 401) this.#refused = true
+    if (status === 401) this.#refuse()
     else this.#pass(() => this.#answer(status, headers))
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#refused) {
       this.#drained += chunk.length
-      if (this.#drained > wholeBodyBytes) controller.abort(new Error('the refusal is too long'))
+      if (this.#drained > wholeBodyBytes) this.#stop(new Error('the refusal is too long'))
       return
     }
     this.#pass(() => this.#deliver(chunk))
@@ -182,10 +185,10 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     const { res } = this.#parts
     if (res.write(chunk)) return
     this.#controller?.pause()
-    this.#unread ??= setTimeout(this.#onUnread, this.#parts.idleMs)
+    this.#patience ??= setTimeout(this.#onUnread, this.#parts.idleMs)
     res.once('drain', () => {
-      clearTimeout(this.#unread)
-      this.#unread = undefined
+      clearTimeout(this.#patience)
+      this.#patience = undefined
       this.#resume()
     })
   }
@@ -200,6 +203,12 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     const { res, idleMs } = this.#parts
     res.end()
     if (res.writableLength > 0) res.setTimeout(idleMs)
+  }
+
+  /** The rest of a 401 is read for the connection's sake only, so it is not waited for long. */
+  #refuse(): void {
+    this.#refused = true
+    this.#patience = setTimeout(() => this.#stop(new Error('the refusal takes too long')), refusalMs)
   }
 
   /** RFC 9110 §15.2: any number may come before the answer, so number and time are bounded here. */
@@ -257,7 +266,7 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     this.#held = []
     const { res, bound, settle } = this.#parts
     this.#stream?.destroy()
-    clearTimeout(this.#unread)
+    clearTimeout(this.#patience)
     this.#close?.()
     res.off('close', this.#onCallerGone)
     settle({
