@@ -32,5 +32,5 @@ function unknownNames(text) {
 /** What the changed text uses and no longer declares: such a build fails for a reason that is none of the attack's. */
 export function namesItLost(before, after) {
   const known = unknownNames(before)
-  return [...unknownNames(after)].filter((name) => !known.has(name))
+  return [...unknownNames(after)].filter((name) => !known.has(name) && !(name in globalThis))
 }

@@ -17,6 +17,12 @@ export interface IdpKnobs {
   forms: readonly ('oidc' | 'rfc8414')[]
   /** Published besides the provider's own keys. */
   extraKeys: readonly JWK[]
+  /** Further members of the metadata, or others in their place. */
+  metadata: Record<string, unknown>
+  /** What the token endpoint answers to a form; there is none where undefined. */
+  grant: ((form: Readonly<Record<string, string>>) => Promise<object> | object) | undefined
+  /** Answer a request in the provider's stead; says whether it did. */
+  instead: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined
 }
 
 export interface Idp {
@@ -56,6 +62,9 @@ export async function startIdp(options: IdpOptions): Promise<Idp> {
     jwksUri: undefined,
     forms: ['oidc', 'rfc8414'],
     extraKeys: [],
+    metadata: {},
+    grant: undefined,
+    instead: undefined,
   }
   let current = await makePair(algorithm, kid)
   const pairs = [current]
@@ -70,6 +79,11 @@ export async function startIdp(options: IdpOptions): Promise<Idp> {
       request.socket.destroy()
       return
     }
+    if (knobs.instead?.(request, response) === true) return
+    if (asked === `${path}/token` && knobs.grant !== undefined) {
+      void answerForm(request, response, knobs.grant)
+      return
+    }
     const document = knobs.status === undefined ? documentAt(asked) : undefined
     response.statusCode = knobs.status ?? (document === undefined ? 404 : 200)
     response.setHeader('content-type', 'application/json')
@@ -82,7 +96,12 @@ export async function startIdp(options: IdpOptions): Promise<Idp> {
     const rfc8414 =
       asked === `/.well-known/oauth-authorization-server${path}` && knobs.forms.includes('rfc8414')
     if (!oidc && !rfc8414) return undefined
-    return { issuer: knobs.documentIssuer ?? issuer, jwks_uri: knobs.jwksUri ?? `${issuer}/keys` }
+    return {
+      issuer: knobs.documentIssuer ?? issuer,
+      jwks_uri: knobs.jwksUri ?? `${issuer}/keys`,
+      token_endpoint: `${issuer}/token`,
+      ...knobs.metadata,
+    }
   }
   const server = createServer(answer)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -128,6 +147,18 @@ export async function startIdp(options: IdpOptions): Promise<Idp> {
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+async function answerForm(
+  request: IncomingMessage,
+  response: ServerResponse,
+  grant: NonNullable<IdpKnobs['grant']>,
+): Promise<void> {
+  let body = ''
+  for await (const chunk of request) body += String(chunk)
+  const answer = await grant(Object.fromEntries(new URLSearchParams(body)))
+  response.writeHead(200, { 'content-type': 'application/json', connection: 'close' })
+  response.end(JSON.stringify(answer))
 }
 
 async function makePair(algorithm: string, kid: string): Promise<SigningPair> {
