@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { SallyportError } from '../model/index.ts'
+import type { FormReader } from './override.ts'
 
 /**
  * A request body on its way. A short one whose length is declared is taken in whole: it leaves in one write with its
@@ -8,7 +9,13 @@ import { SallyportError } from '../model/index.ts'
 export type Body =
   | { readonly kind: 'none' }
   | { readonly kind: 'whole'; readonly bytes: Buffer }
-  | { readonly kind: 'stream'; readonly source: IncomingMessage; readonly length?: number }
+  | {
+      readonly kind: 'stream'
+      readonly source: IncomingMessage
+      readonly length?: number
+      /** Set where it is a form: asked about each chunk before that goes on. */
+      readonly form?: FormReader
+    }
 
 /** Declared bodies up to this many bytes are taken in whole. */
 export const wholeBodyBytes = 65_536

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import type { Readable } from 'node:stream'
 import { SallyportError } from '../model/index.ts'
+import type { FormReader } from './override.ts'
 
 /** What the sender has to say at the first byte of a streamed body. */
 export interface FirstByte {
@@ -12,7 +12,7 @@ export interface FirstByte {
 }
 
 /**
- * A caller's body as undici reads it, without a buffer between. A `Readable` would emit on a later tick; here a chunk
+ * A caller's body as a transport reads it, without a buffer between. A `Readable` would emit on a later tick; here a chunk
  * goes from the caller's socket to the write at the downstream in one synchronous step, so that `before` and the
  * write of the header cannot be parted.
  */
@@ -21,14 +21,20 @@ export class StreamBody extends EventEmitter {
   bytes = 0
   readonly #source: IncomingMessage
   readonly #first: FirstByte
+  readonly #form: FormReader | undefined
   readonly #idleMs: number
   #begun = false
   #wanted = true
   #frozen = false
 
-  constructor(source: IncomingMessage, idleMs: number, first: FirstByte) {
+  constructor(
+    { source, form }: { readonly source: IncomingMessage; readonly form?: FormReader },
+    idleMs: number,
+    first: FirstByte,
+  ) {
     super()
     this.#source = source
+    this.#form = form
     this.#first = first
     source.on('data', this.#onData)
     source.on('end', this.#onEnd)
@@ -37,11 +43,6 @@ export class StreamBody extends EventEmitter {
     source.pause()
     this.#idleMs = idleMs
     source.socket.setTimeout(idleMs)
-  }
-
-  /** undici takes a `Readable`; these are the parts of one that it uses. */
-  asReadable(): Readable {
-    return this as unknown as Readable
   }
 
   resume(): this {
@@ -80,7 +81,10 @@ export class StreamBody extends EventEmitter {
 
   readonly #onData = (chunk: Buffer): void => {
     this.bytes += chunk.length
-    this.#step('data', chunk)
+    if (this.#form?.overrides(chunk) === true) {
+      this.destroyed = true
+      this.emit('error', new SallyportError('method_override_refused'))
+    } else this.#step('data', chunk)
   }
 
   readonly #onEnd = (): void => {

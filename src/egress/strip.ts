@@ -44,9 +44,6 @@ const fromCaller = new Set([
   'x-client-ip',
   'x-cluster-client-ip',
   'x-host',
-  'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
   'x-original-host',
   'x-original-url',
   'x-real-ip',
@@ -74,14 +71,19 @@ export function comparableName(name: string): string {
   return lower.includes('_') ? lower.replaceAll('_', '-') : lower
 }
 
+/** Asks for another method than the one decided on: `X-HTTP-Method-Override` and its kin. */
+const override =
+  /(?:^|-)(?:(?:http|original|rest|tunnel(?:ed)?)-(?:method|verb)|(?:method|verb)-override|http-override)(?:-|$)/
+
 /** Whether a header of the caller may go to the downstream; `name` is comparable. */
 export function mayLeave(name: string): boolean {
-  return !fromCaller.has(name) && !name.startsWith('x-forwarded-') && !name.startsWith('sallyport-')
+  if (fromCaller.has(name) || name.startsWith('x-forwarded-') || name.startsWith('sallyport-')) return false
+  return !/method|verb|override/.test(name) || !override.test(name)
 }
 
 /** Whether a header of the downstream may go to the caller; `name` is comparable. */
 export function mayReturn(name: string): boolean {
-  return !fromDownstream.has(name) && !name.startsWith('access-control-')
+  return !fromDownstream.has(name) && !name.startsWith('access-control-') && !name.startsWith('sallyport-')
 }
 
 /** The header names that a `Connection` header declares to be of this connection only, comparable. */

@@ -84,7 +84,7 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     const { body } = parts.bound
     this.#stream =
       body.kind === 'stream'
-        ? new StreamBody(body.source, parts.idleMs, {
+        ? new StreamBody(body, parts.idleMs, {
             before: () => this.#askAtFirstByte(),
             after: () => this.#askAgain(),
           })

@@ -125,6 +125,12 @@ export const errorTable = {
   host_refused: row(421, 'caller', 'configure', 'The Host header does not name this listener.'),
   origin_refused: row(403, 'caller', 'configure', 'Browser origins are not served here.'),
   path_ambiguous: row(400, 'caller', 'none', 'The path can be read in more than one way.'),
+  method_override_refused: row(
+    400,
+    'caller',
+    'none',
+    'A parameter asks for another method than the one of the request, or the form that may hold one cannot be read.',
+  ),
   method_refused: row(405, 'caller', 'none', 'The method is not served.'),
   // The forward proxy. Its caller's token belongs in Proxy-Authorization, so there a 401 of this table is a 407.
   host_mismatch: row(

@@ -1,0 +1,122 @@
+/** Raw sockets on both sides of the egress, and a way to know that nothing moves any more. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+import { readRequests, readResponses, type WireMessage, type WireRead } from './wire.ts'
+
+/** Whatever moves counts up; all ends of a test's connections are in this process. */
+export interface Motion {
+  count: number
+}
+
+/**
+ * Resolves when nothing has moved for some turns of the event loop. On loopback what was written is there in the next
+ * turn, so this waits for no clock.
+ */
+export async function still(motion: Motion, turns = 12): Promise<void> {
+  let last = -1
+  for (let quiet = 0; quiet < turns; quiet += 1) {
+    if (motion.count !== last) quiet = 0
+    last = motion.count
+    await new Promise((done) => setImmediate(done))
+  }
+}
+
+export interface RawDownstream {
+  readonly url: string
+  /** What each connection carried, in the order of the connections. */
+  readonly connections: readonly { readonly bytes: Buffer; readonly read: WireRead }[]
+  /** All whole requests, of one connection after the other. */
+  readonly requests: readonly WireMessage[]
+  /** What is written for a request, in one write; `undefined` writes nothing. By default an honest answer. */
+  answer: (request: WireMessage, socket: Socket) => string | undefined
+}
+
+export const fine = (body = '{"ok":true}'): string =>
+  `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+
+/** A server of bytes: reads strictly, keeps everything, and answers what a test says. */
+export async function startRawDownstream(motion: Motion = { count: 0 }): Promise<RawDownstream> {
+  const connections: { bytes: Buffer; read: WireRead }[] = []
+  const sockets = new Set<Socket>()
+  const server = createServer({ noDelay: true }, (socket) => {
+    const kept = { bytes: Buffer.alloc(0), read: readRequests(Buffer.alloc(0)) }
+    connections.push(kept)
+    sockets.add(socket)
+    motion.count += 1
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => {
+      sockets.delete(socket)
+      motion.count += 1
+    })
+    socket.on('data', (chunk: Buffer) => {
+      motion.count += 1
+      kept.bytes = Buffer.concat([kept.bytes, chunk])
+      const { messages, ...more } = readRequests(Buffer.concat([kept.read.rest, chunk]))
+      kept.read = { ...more, messages: [...kept.read.messages, ...messages] }
+      for (const request of messages) {
+        const text = downstream.answer(request, socket)
+        if (text !== undefined && socket.writable) socket.write(text, 'latin1')
+      }
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const downstream: RawDownstream = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections,
+    get requests() {
+      return connections.flatMap(({ read }) => read.messages)
+    },
+    answer: () => fine(),
+  }
+  return downstream
+}
+
+export interface Line {
+  readonly socket: Socket
+  /** What came back so far. */
+  readonly received: Buffer
+  readonly ended: boolean
+  send(text: string | Buffer): void
+  /** What came back, read as answers to these methods. */
+  answers(...methods: readonly string[]): WireRead
+}
+
+/** A caller of bytes. */
+export async function openLine(port: number, motion: Motion = { count: 0 }): Promise<Line> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  const state = { received: Buffer.alloc(0), ended: false }
+  socket.on('data', (chunk: Buffer) => {
+    motion.count += 1
+    state.received = Buffer.concat([state.received, chunk])
+  })
+  socket.on('error', () => socket.destroy())
+  socket.on('close', () => {
+    motion.count += 1
+    state.ended = true
+  })
+  await once(socket, 'connect')
+  onTestFinished(() => {
+    socket.destroy()
+  })
+  return {
+    socket,
+    get received() {
+      return state.received
+    },
+    get ended() {
+      return state.ended
+    },
+    send: (text) => {
+      motion.count += 1
+      if (typeof text === 'string') socket.write(text, 'latin1')
+      else socket.write(text)
+    },
+    answers: (...methods) => readResponses(state.received, methods, state.ended),
+  }
+}
