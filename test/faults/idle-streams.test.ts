@@ -61,7 +61,7 @@ const openFiles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
 
 it.skipIf(!existsSync('/proc/self/fd'))(
   'ten thousand idle streams, or as many as files may be open: others are served, one revocation ends all, nothing stays',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async ({ annotate }) => {
     const count = possible()
     const port = await startDownstream()

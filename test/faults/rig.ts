@@ -52,6 +52,8 @@ export interface Rig {
 export interface RigOptions {
   /** Of the downstream, in place of the hostile server's own. */
   readonly url?: (port: number) => string
+  /** The downstream is reached in the clear, and not on this machine. */
+  readonly insecure?: true
   readonly limits?: string
   /** Lines of configuration besides. */
   readonly more?: string
@@ -81,7 +83,7 @@ servers:
 downstreams:
   api:
     url: "${url}"
-    static: { header: X-Key, value: file:shared, per: all, owner: crm }
+${options.insecure === true ? '    insecure: true\n' : ''}    static: { header: X-Key, value: file:shared, per: all, owner: crm }
     operations:${operations}
 ${options.more ?? ''}`,
   })
