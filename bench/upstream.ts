@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { freePort } from '../test/kit/parts/process.ts'
 import type { Tools } from './install.ts'
 import { nginxFrame } from './nginx.ts'
+import { injectedValue } from './peers/peer.ts'
 import { startOn, temporaryFolder, untilListening } from './processes.ts'
 
 /** Origins. `plain` is nginx: `/small`, `/large`, `/echo`. `bodies` is a Go server: `/sink`, `/sse`, `/echo`. */
@@ -14,9 +15,8 @@ export interface Upstreams {
   served(origin: string): Promise<number>
 }
 
-/** What OpenBao Proxy asks its server before it serves. */
-const lookup =
-  '{"data":{"id":"t","accessor":"a","policies":["root"],"path":"auth/token/root","ttl":0,"creation_ttl":0,"renewable":false,"type":"service","orphan":true,"display_name":"t","num_uses":0,"meta":null,"entity_id":"","expire_time":null,"explicit_max_ttl":0}}'
+/** What OpenBao Proxy asks its server before it serves: the token it is to inject, as that server knows it. */
+const lookup = `{"data":{"id":"${injectedValue}","accessor":"a","policies":["root"],"path":"auth/token/root","ttl":0,"creation_ttl":0,"renewable":false,"type":"service","orphan":true,"display_name":"t","num_uses":0,"meta":null,"entity_id":"","expire_time":null,"explicit_max_ttl":0}}`
 
 const jsonOf = (bytes: number) => `{"filler":"${'x'.repeat(Math.max(0, bytes - 13))}"}`
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '../../test/kit/parts/process.ts'
+import { freePort, untilReady } from '../../test/kit/parts/process.ts'
 import { startOn, untilListening } from '../processes.ts'
 import { callerHeaders, injectedValue, type Peer } from './peer.ts'
 
@@ -31,9 +31,19 @@ listener "tcp" {
       program: tools.bao,
       args: ['proxy', `-config=${file}`],
       logFile: join(folder, 'bao.log'),
-      env: { GOMAXPROCS: '1', BAO_ADDR: '', BAO_TOKEN: '', VAULT_ADDR: '', VAULT_TOKEN: '', HOME: folder },
+      // The environment wins over the file, and a machine may have a Vault of its own.
+      env: {
+        GOMAXPROCS: '1',
+        BAO_ADDR: upstream,
+        VAULT_ADDR: upstream,
+        BAO_TOKEN: '',
+        VAULT_TOKEN: '',
+        HOME: folder,
+      },
     })
     await untilListening(port, daemon)
+    // It listens before it has its token.
+    await untilReady('OpenBao Proxy', daemon, () => serves(`http://127.0.0.1:${port}/v1/echo`), 20)
     return {
       pid: daemon.pid,
       aim: (path, token = tokens.good) => ({
@@ -44,4 +54,9 @@ listener "tcp" {
       stop: daemon.stop,
     }
   },
+}
+
+async function serves(url: string): Promise<boolean> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(1000) })
+  return (await answer.text()).includes(injectedValue)
 }

@@ -1,6 +1,20 @@
 import type { Row } from '../bench.ts'
 import type { Peer } from '../peers/peer.ts'
+import { large, uploads } from './bodies.ts'
 import { c1, c256, c32 } from './closed-loop.ts'
+import { memory } from './memory.ts'
+import { open } from './open-loop.ts'
+import { freshTokens, junkTokens } from './tokens.ts'
 
 /** In the order in which they are measured and printed. */
-export const rows: readonly Row<Peer>[] = [c32, c1, c256]
+export const rows: readonly Row<Peer>[] = [
+  c32,
+  c1,
+  c256,
+  open,
+  freshTokens,
+  junkTokens,
+  uploads,
+  large,
+  memory,
+]
