@@ -55,6 +55,7 @@ function face(
     readonly name: string
     readonly reader: 'caller' | 'operator'
     readonly first?: Parameters<typeof createFace>[0]['first']
+    readonly connect?: Parameters<typeof createFace>[0]['connect']
   },
 ): Face {
   let judge: (host: string) => boolean = () => false
@@ -64,6 +65,7 @@ function face(
       reader: options.reader,
       namesUs: (host) => judge(host),
       ...(options.first === undefined ? {} : { first: options.first }),
+      ...(options.connect === undefined ? {} : { connect: options.connect }),
     },
     { log: instance.log, requestId },
   )
@@ -87,6 +89,7 @@ async function egressFace(instance: Instance): Promise<Face> {
       if (mine) egress.handle(request, response)
       return mine
     },
+    connect: egress.connect,
   })
   // Metadata names the endpoints where they are: at this listener, whose port may be known only once it listens.
   let address = config.url

@@ -102,6 +102,7 @@ function dialSlice(config: Config) {
   const urls = new Set([...config.downstreams.map(({ origin }) => origin), ...issuers, ...logins])
   return {
     origins: [...[...urls].map((url) => ({ url })), ...vaultOrigin(config.vault)],
+    tunnels: config.servers.flatMap(({ connect }) => connect ?? []),
     network: config.network,
     connectTimeoutMs: config.limits.connectTimeout * 1000,
     headersTimeoutMs: config.limits.headersTimeout * 1000,

@@ -4,9 +4,9 @@
  */
 import { type IncomingMessage, type Server, createServer, type ServerResponse } from 'node:http'
 import { rmSync } from 'node:fs'
-import { isIP } from 'node:net'
+import { isIP, Socket } from 'node:net'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
-import { listenerOptions } from './egress/index.ts'
+import { answerSocket, listenerOptions } from './egress/index.ts'
 import { asSallyportError, type Rendered, renderOAuth, renderProblem, SallyportError } from './model/index.ts'
 import type { Log } from './telemetry/index.ts'
 
@@ -20,6 +20,8 @@ export interface FaceOptions {
   readonly namesUs: (host: string) => boolean
   /** Takes a request before fastify sees it; says whether it did. */
   readonly first?: (request: IncomingMessage, response: ServerResponse) => boolean
+  /** Takes every `CONNECT`; without it they are refused. */
+  readonly connect?: (request: IncomingMessage, socket: Socket, early: Buffer) => void
 }
 
 export interface FaceDeps {
@@ -33,7 +35,7 @@ export function createFace(options: FaceOptions, deps: FaceDeps): FastifyInstanc
     genReqId: () => deps.requestId(),
     bodyLimit: 64 * 1024,
     forceCloseConnections: true,
-    serverFactory: (handler) => createFaceServer(handler, options.first),
+    serverFactory: (handler) => createFaceServer(handler, options, deps),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   })
   app.addHook('onRequest', async (request) => {
@@ -75,10 +77,17 @@ function fromFastify(error: Error & Partial<FastifyError>): SallyportError {
 
 function createFaceServer(
   handler: (request: IncomingMessage, response: ServerResponse) => void,
-  first: FaceOptions['first'],
+  { first, connect }: FaceOptions,
+  deps: FaceDeps,
 ): Server {
   const server = createServer(listenerOptions(headersTimeoutMs), (request, response) => {
     if (first?.(request, response) !== true) handler(request, response)
+  })
+  server.on('connect', (request, socket, early) => {
+    if (!(socket instanceof Socket)) socket.destroy()
+    else if (connect !== undefined) connect(request, socket, early)
+    // Node would close the connection without a word.
+    else answerSocket(socket, new SallyportError('method_refused'), deps.requestId())
   })
   // Streams and long calls are ended by the live registry, not by a timer of the listener.
   server.timeout = 0

@@ -175,7 +175,7 @@ async function openCallers(
 
 function openEgress(base: Base, { identity, exchange }: Rooms, hosts: readonly string[]): Egress {
   const { config, replica, dial, horizon } = base
-  const { headersTimeout, idleTimeout } = config.limits
+  const { headersTimeout, idleTimeout, tunnelLife, tunnels } = config.limits
   return createEgress(
     {
       hosts,
@@ -183,6 +183,7 @@ function openEgress(base: Base, { identity, exchange }: Rooms, hosts: readonly s
       reads: config.record.reads,
       stallMs: headersTimeout * 1000,
       idleMs: idleTimeout * 1000,
+      tunnels: { lifeMs: tunnelLife * 1000, max: tunnels },
     },
     {
       ...base,
@@ -190,6 +191,7 @@ function openEgress(base: Base, { identity, exchange }: Rooms, hosts: readonly s
       exchange: withHorizon(exchange, horizon),
       gate: replica.gate,
       live: replica.live,
+      tunnel: dial.tunnel,
       pool: dial.pool,
       clock,
       newRequestId: randomUUID,

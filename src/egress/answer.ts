@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import { renderProblem, renderProxyProblem, type SallyportError } from '../model/index.ts'
 
 /** Answers with a problem document (RFC 9457), or, where an answer has begun, ends it so that it shows as broken. */
@@ -17,6 +18,26 @@ export function answerProblem(
   const close = status === 408 ? { connection: 'close' } : {}
   res.writeHead(status, { ...headers, ...close, 'sallyport-request-id': requestId })
   res.end(body)
+}
+
+/** How long a refused caller has to take its answer and go. */
+const lingerMs = 1000
+
+/** Answers a `CONNECT`, for which there is no `ServerResponse`, with a problem document, and ends the connection. */
+export function answerSocket(socket: Socket, error: SallyportError, requestId: string): void {
+  const { status, headers, body } = renderProxyProblem(error, requestId)
+  const lines = Object.entries({
+    ...headers,
+    'sallyport-request-id': requestId,
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`)
+  socket.on('error', () => undefined)
+  // What is still unread would make the kernel answer with a reset, and the caller lose the answer.
+  socket.resume()
+  const late = setTimeout(() => socket.destroy(), lingerMs)
+  socket.once('close', () => clearTimeout(late))
 }
 
 /** Answers with JSON that no cache may keep. */

@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns'
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import { type GuardedFetch, SallyportError } from '../model/index.ts'
 import { createGuard, type Guard, isLoopbackHost } from './guard.ts'
@@ -17,6 +17,8 @@ export interface DialOrigin {
 /** Spans are milliseconds. */
 export interface DialSlice {
   readonly origins: readonly DialOrigin[]
+  /** `host:port` of what `tunnel` may reach; IPv6 in brackets. */
+  readonly tunnels?: readonly string[]
   readonly network: { readonly allow: readonly string[]; readonly deny: readonly string[] }
   readonly connectTimeoutMs: number
   readonly headersTimeoutMs: number
@@ -42,6 +44,11 @@ export interface Dial {
    * `https:` and resolve to public addresses, or to what `network.allow` lists. @throws address_refused
    */
   allowOrigin(url: string): void
+  /**
+   * A bare connection to a listed `host:port`, half-open where one side has ended. Its address is judged like every
+   * other. @throws address_refused, or as the connection fails
+   */
+  tunnel(place: string): Promise<Socket>
   /** Ends idle connections and, at once, those in use. */
   close(): Promise<void>
 }
@@ -71,8 +78,16 @@ export function createDial(slice: DialSlice, deps: { readonly lookup?: Lookup } 
     if (door === undefined) throw new SallyportError('address_refused')
     return door.pool
   }
+  const tunnels = new Map(
+    slice.tunnels?.map((place) => [place, tunnelTo(place, { guard, lookup, slice })] as const),
+  )
   return {
     pool,
+    tunnel: async (place) => {
+      const reach = tunnels.get(place)
+      if (reach === undefined) throw new SallyportError('address_refused')
+      return reach()
+    },
     fetch: createGuardedFetch(
       { timeoutMs: slice.fetchTimeoutMs ?? 10_000, maxBytes: slice.fetchMaxBytes ?? 1_048_576 },
       { pool },
@@ -113,9 +128,34 @@ function openPool(origin: string, slice: DialSlice, connect: buildConnector.conn
   })
 }
 
+interface DialParts {
+  readonly guard: Guard
+  readonly lookup: Lookup
+  readonly slice: DialSlice
+}
+
+function tunnelTo(place: string, parts: DialParts): () => Promise<Socket> {
+  const { hostname, port } = new URL(`tcp://${place}`)
+  const loopback = isLoopbackHost(hostname)
+  const connect = guardedConnector(parts, { loopback, publicOnly: false, halfOpen: true })
+  const options = { hostname: hostname.replaceAll(/[[\]]/g, ''), port, protocol: 'http:' }
+  return () =>
+    new Promise((resolve, reject) => {
+      connect(options, (error, socket) => {
+        if (socket === null) reject(error)
+        else resolve(socket)
+      })
+    })
+}
+
 function guardedConnector(
-  parts: { readonly guard: Guard; readonly lookup: Lookup; readonly slice: DialSlice },
-  terms: { readonly loopback: boolean; readonly publicOnly: boolean; readonly ca?: string },
+  parts: DialParts,
+  terms: {
+    readonly loopback: boolean
+    readonly publicOnly: boolean
+    readonly ca?: string
+    readonly halfOpen?: true
+  },
 ): buildConnector.connector {
   const permitted = ({ address }: { address: string }) => parts.guard.permits(address, terms)
   const judgedLookup = (
@@ -138,6 +178,7 @@ function guardedConnector(
     minVersion: 'TLSv1.2',
     lookup: judgedLookup as never,
     ...(terms.ca === undefined ? {} : { ca: terms.ca }),
+    ...(terms.halfOpen ? { allowHalfOpen: true } : {}),
   })
   return (options, done) => {
     // A literal address is never looked up, so it is judged here.

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
 import type { Audit } from '../audit/index.ts'
 import type { Exchange } from '../exchange/index.ts'
@@ -6,9 +7,10 @@ import type { Identity } from '../identity/index.ts'
 import { type Clock, type Gate, type LiveWork, SallyportError } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'
-import { answerProblem } from './answer.ts'
+import { answerProblem, answerSocket } from './answer.ts'
+import { connect, type ConnectDeps } from './connect.ts'
 import { type HandleDeps, handle, list } from './handle.ts'
-import { createMeter } from './meter.ts'
+import { createMeter, type Meter } from './meter.ts'
 import type { Doorplate } from './receive.ts'
 
 /** Spans are milliseconds. */
@@ -19,6 +21,8 @@ export interface EgressSlice extends Doorplate {
   readonly stallMs: number
   /** How long a streaming caller may send nothing, or take nothing. */
   readonly idleMs: number
+  /** Tunnels: how long one may be open, and how many at once. None where it is left out. */
+  readonly tunnels?: { readonly lifeMs: number; readonly max: number }
 }
 
 export interface EgressDeps {
@@ -30,6 +34,8 @@ export interface EgressDeps {
   readonly live: LiveWork
   /** `Dial.pool`. */
   readonly pool: (origin: string) => Dispatcher
+  /** `Dial.tunnel`. */
+  readonly tunnel?: (place: string) => Promise<Socket>
   readonly clock: Pick<Clock, 'monotonic'>
   readonly newRequestId: () => string
   readonly log: Log
@@ -39,6 +45,8 @@ export interface EgressDeps {
 export interface Egress {
   /** `ANY /downstream/{name}/{path}` and `GET /downstreams`; whatever else comes is answered 404. Never throws. */
   handle(req: IncomingMessage, res: ServerResponse): void
+  /** `CONNECT`, for a listener's event of that name. Never throws. */
+  connect(req: IncomingMessage, socket: Socket, early: Buffer): void
   /** Refuses what comes from now on; resolves when what is in progress has ended. Streams are ended by `LiveWork`. */
   close(): Promise<void>
 }
@@ -52,6 +60,7 @@ export function createEgress(slice: EgressSlice, deps: EgressDeps): Egress {
     meter: createMeter(deps.metrics),
     send: { ...deps, idleMs: slice.idleMs, headersMs: slice.stallMs },
   }
+  const through = connectDeps(slice, deps, inside.meter)
   let running = 0
   let idle: (() => void) | undefined
   let closing = false
@@ -74,12 +83,40 @@ export function createEgress(slice: EgressSlice, deps: EgressDeps): Egress {
         done()
       })
     },
+    connect: (req, socket, early) => {
+      if (closing) {
+        answerSocket(socket, new SallyportError('shutting_down'), deps.newRequestId())
+        return
+      }
+      running += 1
+      void connect(req, { socket, early }, through).finally(done)
+    },
     close: async () => {
       closing = true
       if (running === 0) return
       await new Promise<void>((resolve) => {
         idle = resolve
       })
+    },
+  }
+}
+
+function connectDeps(slice: EgressSlice, deps: EgressDeps, meter: Meter): ConnectDeps {
+  const { lifeMs, max } = slice.tunnels ?? { lifeMs: 0, max: 0 }
+  let open = 0
+  const release = () => {
+    open -= 1
+  }
+  return {
+    ...deps,
+    tunnel: deps.tunnel ?? (() => Promise.reject(new SallyportError('connect_refused'))),
+    door: slice,
+    meter,
+    limits: { helloMs: slice.stallMs, idleMs: slice.idleMs, lifeMs },
+    take: () => {
+      if (open >= max) return undefined
+      open += 1
+      return release
     },
   }
 }
