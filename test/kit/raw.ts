@@ -28,9 +28,14 @@ export interface RawDownstream {
   readonly connections: readonly { readonly bytes: Buffer; readonly read: WireRead }[]
   /** All whole requests, of one connection after the other. */
   readonly requests: readonly WireMessage[]
-  /** What is written for a request, in one write; `undefined` writes nothing. By default an honest answer. */
-  answer: (request: WireMessage, socket: Socket) => string | undefined
+  /** What is written for a request; `undefined` writes nothing. By default an honest answer. */
+  answer: (request: WireMessage, socket: Socket) => Answer | undefined
+  /** Write answers byte by byte, each in a turn of its own, instead of in one write. */
+  drips: boolean
 }
+
+/** Bytes, one a character; with `end` the connection is closed after them. */
+export type Answer = string | { readonly text: string; readonly end: true }
 
 export const fine = (body = '{"ok":true}'): string =>
   `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
@@ -55,8 +60,8 @@ export async function startRawDownstream(motion: Motion = { count: 0 }): Promise
       const { messages, ...more } = readRequests(Buffer.concat([kept.read.rest, chunk]))
       kept.read = { ...more, messages: [...kept.read.messages, ...messages] }
       for (const request of messages) {
-        const text = downstream.answer(request, socket)
-        if (text !== undefined && socket.writable) socket.write(text, 'latin1')
+        const answer = downstream.answer(request, socket)
+        if (answer !== undefined) write(socket, answer, { drips: downstream.drips, motion })
       }
     })
   })
@@ -73,8 +78,27 @@ export async function startRawDownstream(motion: Motion = { count: 0 }): Promise
       return connections.flatMap(({ read }) => read.messages)
     },
     answer: () => fine(),
+    drips: false,
   }
   return downstream
+}
+
+function write(
+  socket: Socket,
+  answer: Answer,
+  how: { readonly drips: boolean; readonly motion: Motion },
+): void {
+  const { text, end } = typeof answer === 'string' ? { text: answer, end: false } : answer
+  const step = how.drips ? 1 : Math.max(1, text.length)
+  const from = (at: number) => {
+    how.motion.count += 1
+    if (!socket.writable) return
+    if (at < text.length) {
+      socket.write(text.slice(at, at + step), 'latin1')
+      setImmediate(from, at + step)
+    } else if (end) socket.end()
+  }
+  from(0)
 }
 
 export interface Line {
