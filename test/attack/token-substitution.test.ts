@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { asSallyportError, SallyportError } from '../../src/model/index.ts'
 import type { Draft } from '../kit/provider.ts'
 import { unsignedJwt } from '../kit/provider.ts'
 import { claimsIn, codeOf, exchanged, reveal, rig, systemOwned } from '../exchange/rig.ts'
+import { filesBelow, openScene, type Scene } from './scene.ts'
 
-/** A08: the authorization server, or whoever sits in its place, returns another token than was asked for. */
+/** The authorization server, or whoever sits in its place, returns another token than was asked for. */
 type Case = readonly [what: string, tamper: (draft: Draft) => void]
 
 const claim = (name: string, value: unknown) => (draft: Draft) => {
@@ -52,7 +55,86 @@ const substitutions: readonly Case[] = [
   ['three parts that are no JWT', body('access_token', 'aaa.bbb.ccc')],
 ]
 
-describe('token substitution', () => {
+const uri = 'urn:ietf:params:oauth:token-type:'
+const servers = `
+  crm:
+    url: "http://127.0.0.1:3000/mcp"
+    audiences: ["https://crm.example"]
+    accept: subject-token
+    allow: [anyone]
+    direct: [plain, kept]`
+const downstreams = ({ downstream }: { downstream: string }) =>
+  ['plain', 'kept']
+    .map(
+      (name) => `
+  ${name}:
+    url: "${downstream}"
+    resource: https://${name}.example
+    exchange: { audience: orders-api, scope: [orders.read], refresh: ${name === 'kept'} }
+    operations: [{ op: "GET /orders/{id}", class: read }]`,
+    )
+    .join('')
+
+/** Let the provider answer as it should, but for what is tampered with. */
+function answering(scene: Scene, tamper: (draft: Draft) => void): void {
+  const { idp } = scene
+  idp.knobs.grant = async (form) => {
+    const keep = form['requested_token_type'] === `${uri}refresh_token`
+    const draft: Draft = {
+      claims: { aud: 'orders-api', scope: 'orders.read', azp: 'sallyport', client_id: undefined },
+      body: {
+        token_type: 'Bearer',
+        expires_in: 300,
+        scope: 'orders.read',
+        issued_token_type: form['requested_token_type'],
+        ...(keep ? { refresh_token: 'rt-canary-of-the-provider' } : {}),
+      },
+    }
+    tamper(draft)
+    return { access_token: await idp.token(draft.claims), ...draft.body }
+  }
+}
+
+const storedIn = ({ running }: Scene): string[] => {
+  const folder = join(running.folder, 'data', 'secrets')
+  return existsSync(folder) ? filesBelow(folder).filter((name) => /grant|connection/.test(name)) : []
+}
+
+describe('A08 token substitution: on the wire', () => {
+  test.each(['plain', 'kept'])(
+    'a wrong answer is not injected, not stored, and audited (%s)',
+    { timeout: 30_000 },
+    async (name) => {
+      const scene = await openScene({ servers, downstreams })
+      const path = `/downstream/${name}/orders/1`
+      const answers: Record<string, string> = {}
+      // With `refresh: true` a refresh token is what is asked for.
+      const wrong = substitutions.filter(([what]) => name === 'plain' || !what.startsWith('a refresh token'))
+      for (const [what, tamper] of wrong) {
+        answering(scene, tamper)
+        const before = scene.record().length
+        const { status, code } = await scene.ask(await scene.idp.token(), path)
+        const noted = scene.record().slice(before)
+        const outcome = noted.find(({ kind }) => kind === 'exchange')
+        answers[what] = [status, code, outcome?.['result'], outcome?.['reason']].join(' ')
+      }
+      const expected = '502 exchange_response_refused failed exchange_response_refused'
+      expect(answers).toEqual(Object.fromEntries(wrong.map(([what]) => [what, expected])))
+      expect(scene.downstream.connections).toBe(0)
+      expect(storedIn(scene)).toEqual([])
+      expect(
+        await scene.running.instance.state.connections.list('default', { kind: 'tenant', tenant: 'default' }),
+      ).toEqual([])
+      expect(JSON.stringify(scene.record()) + scene.log.join('')).not.toContain('mallory')
+      answering(scene, () => undefined)
+      const right = await scene.ask(await scene.idp.token(), path)
+      expect([right.status, scene.downstream.seen.length]).toEqual([200, 1])
+      expect(storedIn(scene).length > 0).toBe(name === 'kept')
+    },
+  )
+})
+
+describe('A08 token substitution', () => {
   test.each(substitutions)('%s is refused, not used, not kept, and recorded', async (_what, tamper) => {
     const { exchange, need, provider, hand, events, secrets } = rig()
     hand()
