@@ -192,7 +192,7 @@ function openEgress(base: Base, { identity, exchange }: Rooms, hosts: readonly s
       gate: replica.gate,
       live: replica.live,
       tunnel: dial.tunnel,
-      pool: dial.pool,
+      transport: dial.transport,
       clock,
       newRequestId: randomUUID,
     },

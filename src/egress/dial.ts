@@ -1,10 +1,13 @@
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns'
 import { isIP, type Socket } from 'node:net'
-import { buildConnector, type Dispatcher, Pool } from 'undici'
+import { buildConnector, Pool } from 'undici'
 import { type GuardedFetch, SallyportError } from '../model/index.ts'
 import { createGuard, type Guard, isLoopbackHost } from './guard.ts'
 import { createGuardedFetch } from './guarded-fetch.ts'
+import { createHttp1Client } from './http1/client.ts'
+import type { Transport } from './transport.ts'
+import { createUndiciTransport } from './undici-transport.ts'
 
 /** An origin that was configured: a downstream, an issuer, the vault. */
 export interface DialOrigin {
@@ -19,7 +22,12 @@ export interface DialSlice {
   readonly origins: readonly DialOrigin[]
   /** `host:port` of what `tunnel` may reach; IPv6 in brackets. */
   readonly tunnels?: readonly string[]
-  readonly network: { readonly allow: readonly string[]; readonly deny: readonly string[] }
+  readonly network: {
+    readonly allow: readonly string[]
+    readonly deny: readonly string[]
+    /** What speaks to downstreams; `http1` by default. */
+    readonly client?: 'http1' | 'undici'
+  }
   readonly connectTimeoutMs: number
   readonly headersTimeoutMs: number
   readonly idleTimeoutMs: number
@@ -37,8 +45,8 @@ export type Lookup = (
 
 export interface Dial {
   readonly fetch: GuardedFetch
-  /** The connections of a configured origin; HTTP/1.1, one request at a time each. @throws address_refused */
-  pool(origin: string): Dispatcher
+  /** The connections of a configured origin, for what is injected. @throws address_refused */
+  transport(origin: string): Transport
   /**
    * Let `fetch` reach an origin that trusted metadata names, such as a token endpoint beside its issuer. It must be
    * `https:` and resolve to public addresses, or to what `network.allow` lists. @throws address_refused
@@ -54,7 +62,10 @@ export interface Dial {
 }
 
 interface Door {
+  /** What `fetch` uses. */
   readonly pool: Pool
+  readonly transport: Transport
+  readonly close: () => Promise<void>
 }
 
 /**
@@ -68,21 +79,21 @@ export function createDial(slice: DialSlice, deps: { readonly lookup?: Lookup } 
   const open = (url: URL, found: { readonly ca?: string; readonly publicOnly: boolean }) => {
     const loopback = isLoopbackHost(url.hostname)
     const connect = guardedConnector({ guard, lookup, slice }, { ...found, loopback })
-    doors.set(url.origin, { pool: openPool(url.origin, slice, connect) })
+    doors.set(url.origin, openDoor(url, slice, connect))
   }
   for (const { url, ca } of slice.origins) {
     open(dialable(url), { publicOnly: false, ...(ca === undefined ? {} : { ca }) })
   }
-  const pool = (origin: string): Dispatcher => {
-    const door = doors.get(origin)
-    if (door === undefined) throw new SallyportError('address_refused')
-    return door.pool
+  const door = (origin: string): Door => {
+    const found = doors.get(origin)
+    if (found === undefined) throw new SallyportError('address_refused')
+    return found
   }
   const tunnels = new Map(
     slice.tunnels?.map((place) => [place, tunnelTo(place, { guard, lookup, slice })] as const),
   )
   return {
-    pool,
+    transport: (origin) => door(origin).transport,
     tunnel: async (place) => {
       const reach = tunnels.get(place)
       if (reach === undefined) throw new SallyportError('address_refused')
@@ -90,7 +101,7 @@ export function createDial(slice: DialSlice, deps: { readonly lookup?: Lookup } 
     },
     fetch: createGuardedFetch(
       { timeoutMs: slice.fetchTimeoutMs ?? 10_000, maxBytes: slice.fetchMaxBytes ?? 1_048_576 },
-      { pool },
+      { pool: (origin) => door(origin).pool },
     ),
     allowOrigin: (text) => {
       const url = dialable(text)
@@ -99,7 +110,7 @@ export function createDial(slice: DialSlice, deps: { readonly lookup?: Lookup } 
       open(url, { publicOnly: true })
     },
     close: async () => {
-      await Promise.all([...doors.values()].map((door) => door.pool.destroy()))
+      await Promise.all([...doors.values()].map(({ close }) => close()))
     },
   }
 }
@@ -111,6 +122,28 @@ function dialable(text: string): URL {
     throw new SallyportError('address_refused')
   }
   return url
+}
+
+function openDoor(url: URL, slice: DialSlice, connect: buildConnector.connector): Door {
+  const { origin, hostname, protocol, port } = url
+  const pool = openPool(origin, slice, connect)
+  const { headersTimeoutMs, idleTimeoutMs } = slice
+  if (slice.network.client === 'undici') {
+    const transport = createUndiciTransport(pool, { headersTimeoutMs })
+    return { pool, transport, close: () => pool.destroy() }
+  }
+  const target = { hostname: hostname.replaceAll(/[[\]]/g, ''), protocol, port }
+  const client = createHttp1Client({
+    origin,
+    headersTimeoutMs,
+    idleTimeoutMs,
+    connect: (done) => connect(target, (...[error, socket]) => done(error, socket)),
+  })
+  const close = async () => {
+    client.close()
+    await pool.destroy()
+  }
+  return { pool, transport: client, close }
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Dispatcher } from 'undici'
 import type { Audit } from '../audit/index.ts'
 import type { Exchange } from '../exchange/index.ts'
 import type { Identity } from '../identity/index.ts'
@@ -12,12 +11,13 @@ import { connect, type ConnectDeps } from './connect.ts'
 import { type HandleDeps, handle, list } from './handle.ts'
 import { createMeter, type Meter } from './meter.ts'
 import type { Doorplate } from './receive.ts'
+import type { Transport } from './transport.ts'
 
 /** Spans are milliseconds. */
 export interface EgressSlice extends Doorplate {
   /** `record.reads`: how durable the record of a read is before it is sent. */
   readonly reads: 'handed' | 'synced'
-  /** How long a caller may take for a short body, and a downstream for informational answers. */
+  /** How long a caller may take for a short body. */
   readonly stallMs: number
   /** How long a streaming caller may send nothing, or take nothing. */
   readonly idleMs: number
@@ -32,8 +32,8 @@ export interface EgressDeps {
   readonly exchange: Pick<Exchange, 'acquire' | 'refused'>
   readonly gate: Gate
   readonly live: LiveWork
-  /** `Dial.pool`. */
-  readonly pool: (origin: string) => Dispatcher
+  /** `Dial.transport`. */
+  readonly transport: (origin: string) => Transport
   /** `Dial.tunnel`. */
   readonly tunnel?: (place: string) => Promise<Socket>
   readonly clock: Pick<Clock, 'monotonic'>
@@ -58,7 +58,7 @@ export function createEgress(slice: EgressSlice, deps: EgressDeps): Egress {
     reads: slice.reads,
     stallMs: slice.stallMs,
     meter: createMeter(deps.metrics),
-    send: { ...deps, idleMs: slice.idleMs, headersMs: slice.stallMs },
+    send: { ...deps, idleMs: slice.idleMs },
   }
   const through = connectDeps(slice, deps, inside.meter)
   let running = 0

@@ -1,4 +1,5 @@
 import { type ErrorCode, SallyportError } from '../model/index.ts'
+import { TransportError } from './transport.ts'
 
 const timeouts = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
@@ -15,13 +16,23 @@ const unreachable = new Set([
   'EADDRNOTAVAIL',
 ])
 
-/** What a failed exchange with a downstream is called. Codes of Node, OpenSSL and undici only; no text of theirs. */
+/** What a failed exchange with a downstream is called. Codes of Node, OpenSSL, undici and our transport only; no text of theirs. */
 export function describeFailure(error: unknown): SallyportError {
   if (error instanceof SallyportError) return error
   return new SallyportError(codeOf(error), {}, error)
 }
 
+const ofTransport: Record<TransportError['code'], ErrorCode> = {
+  TIMEOUT: 'downstream_timeout',
+  MALFORMED: 'downstream_failed',
+  CLOSED: 'downstream_failed',
+  SHUT_DOWN: 'shutting_down',
+}
+
 function codeOf(error: unknown): ErrorCode {
+  if (error instanceof TransportError) return ofTransport[error.code]
+  // A piece of the request that no request can have.
+  if (error instanceof TypeError) return 'internal'
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string')
     return 'downstream_failed'
   const { code } = error

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
-import type { Dispatcher } from 'undici'
 import type { Recorded } from '../audit/index.ts'
-import { type Clock, type Credential, type Gate, type LiveWork, SallyportError } from '../model/index.ts'
+import { type Credential, type Gate, type LiveWork, SallyportError } from '../model/index.ts'
 import type { Permit } from '../policy/index.ts'
 import type { Bound } from './context.ts'
 import { type Sent, Transfer } from './transfer.ts'
+import type { Transport } from './transport.ts'
 
 /** What goes out besides the three proofs. */
 export interface Cargo {
@@ -17,10 +17,8 @@ export interface Cargo {
 export interface SendDeps {
   readonly gate: Gate
   readonly live: LiveWork
-  readonly pool: (origin: string) => Dispatcher
-  readonly clock: Pick<Clock, 'monotonic'>
+  readonly transport: (origin: string) => Transport
   readonly idleMs: number
-  readonly headersMs: number
 }
 
 /**
@@ -43,19 +41,19 @@ export function send(
     credential.connection === undefined ? bound.work : { ...bound.work, connection: credential.connection }
   const rev = Math.min(bound.access.rev, credential.rev)
   const { body } = bound
-  const framed = body.kind === 'stream' && body.length !== undefined
-  const { gate, clock, idleMs, headersMs } = deps
+  const length = body.kind === 'stream' ? body.length : undefined
+  const { gate, idleMs } = deps
   return new Promise((settle) => {
-    const transfer = new Transfer({ bound, res, settle, work, rev, gate, clock, idleMs, headersMs })
+    const transfer = new Transfer({ bound, res, settle, work, rev, gate, idleMs })
     transfer.begin(deps.live.open(work, transfer))
-    deps.pool(origin).dispatch(
-      {
-        path: bound.path,
-        method: bound.method,
-        headers: framed ? [...headers, 'content-length', String(body.length)] : headers,
-        body: transfer.body,
-      },
-      transfer,
-    )
+    const { path, method } = bound
+    const request = {
+      path,
+      method,
+      headers,
+      body: transfer.body,
+      ...(length === undefined ? {} : { length }),
+    }
+    deps.transport(origin).send(request, transfer)
   })
 }

@@ -82,8 +82,7 @@ export class StreamBody extends EventEmitter {
   readonly #onData = (chunk: Buffer): void => {
     this.bytes += chunk.length
     if (this.#form?.overrides(chunk) === true) {
-      this.destroyed = true
-      this.emit('error', new SallyportError('method_override_refused'))
+      this.#fail('method_override_refused')
     } else this.#step('data', chunk)
   }
 
@@ -100,10 +99,11 @@ export class StreamBody extends EventEmitter {
     else this.#source.socket.setTimeout(this.#idleMs)
   }
 
-  #fail(code: 'caller_left' | 'caller_stalled'): void {
+  #fail(code: 'caller_left' | 'caller_stalled' | 'method_override_refused'): void {
     if (this.destroyed) return
     this.destroyed = true
-    this.emit('error', new SallyportError(code))
+    // A transport that has the whole body listens no more.
+    if (this.listenerCount('error') > 0) this.emit('error', new SallyportError(code))
   }
 
   #step(event: 'data' | 'end', chunk?: Buffer): void {

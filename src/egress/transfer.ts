@@ -1,9 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
-import type { Dispatcher } from 'undici'
 import {
   type Barred,
-  type Clock,
   type Gate,
   type LiveHandle,
   SallyportError,
@@ -15,6 +12,7 @@ import type { Bound } from './context.ts'
 import { describeFailure } from './failure.ts'
 import { readDownstreamId, returningHead } from './returning.ts'
 import { StreamBody } from './stream-body.ts'
+import type { Control, Receiver } from './transport.ts'
 
 /** How a request to a downstream ended. */
 export interface Sent {
@@ -32,8 +30,6 @@ export interface Sent {
   readonly refused: boolean
 }
 
-/** An honest server sends a few; each begins the wait for a head anew. */
-const maxInformational = 100
 /** How long the body of a 401 may take, in milliseconds. */
 const refusalMs = 1000
 
@@ -43,29 +39,26 @@ export interface TransferParts {
   readonly gate: Gate
   readonly work: Work
   readonly rev: Seq
-  readonly clock: Pick<Clock, 'monotonic'>
   /** Milliseconds without a byte, in either direction, after which a caller is left. */
   readonly idleMs: number
-  /** Milliseconds for which a downstream may say that it is still at it. */
-  readonly headersMs: number
   readonly settle: (sent: Sent) => void
 }
 
 /**
- * One request in flight: undici's handler on one side, the caller's response on the other, and what a revocation
- * takes hold of. `onRequestStart` is undici's last step before it writes a header to a connected socket, all in one
- * synchronous run; a throw there writes nothing. (A streamed body's header is written with its first byte instead,
- * so there the question is asked again at that byte.)
+ * One request in flight: the transport's receiver on one side, the caller's response on the other, and what a revocation
+ * takes hold of. `onStart` is the last step before the header is written to a connected socket, all in one synchronous
+ * run; a throw there writes nothing. (undici writes the header of a streamed body with its first byte, so there the
+ * question is asked again at that byte.)
  */
-export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
-  readonly body: Buffer | Readable | null
+export class Transfer implements Receiver, LiveHandle {
+  readonly body: Buffer | StreamBody | null
   readonly #parts: TransferParts
   readonly #stream: StreamBody | undefined
-  #controller: Dispatcher.DispatchController | undefined
+  #control: Control | undefined
   #close: (() => void) | undefined
   #ended = false
   #frozen = false
-  /** What arrived from the downstream while frozen: undici delivers at most one chunk and the end after a pause. */
+  /** What arrived from the downstream while frozen: what was read already comes after a pause. */
   #held: (() => void)[] = []
   #barred: Barred | undefined
   #result: 'aborted' | 'late_injection' | undefined
@@ -74,8 +67,6 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
   #downstreamRequestId: string | undefined
   #bytesOut = 0
   #drained = 0
-  #informational = 0
-  #informedAt: number | undefined
   /** Until when the caller has to take a byte, or a refusal has to end. */
   #patience: NodeJS.Timeout | undefined
 
@@ -89,7 +80,7 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
             after: () => this.#askAgain(),
           })
         : undefined
-    this.body = body.kind === 'whole' ? body.bytes : (this.#stream?.asReadable() ?? null)
+    this.body = body.kind === 'whole' ? body.bytes : (this.#stream ?? null)
   }
 
   /** `close` takes the work out of the registry of live work. */
@@ -99,51 +90,43 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     if (this.#parts.res.destroyed) this.#onCallerGone()
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onStart(control: Control): void {
     if (this.#ended) throw new Error('ended before it was sent')
-    this.#controller = controller
+    this.#control = control
     const { gate, work, rev } = this.#parts
     this.#barred = gate.check(work, rev)
     if (this.#barred !== undefined) throw new SallyportError(this.#barred.reason)
-    if (this.#frozen) controller.pause()
+    if (this.#frozen) control.pause()
   }
 
-  onRequestSent(): void {
-    if (this.#stream === undefined) this.#askAgain()
+  onSent(): void {
+    this.#askAgain()
   }
 
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
-    if (status < 200) {
-      this.#countInformational()
-      return
-    }
+  onHead(status: number, head: readonly string[]): void {
     this.#status = status
-    this.#downstreamRequestId = readDownstreamId(headers)
+    this.#downstreamRequestId = readDownstreamId(head)
     if (status === 401) this.#refuse()
-    else this.#pass(() => this.#answer(status, headers))
+    else this.#pass(() => this.#answer(status, head))
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(chunk: Buffer, last: boolean): void {
     if (this.#refused) {
       this.#drained += chunk.length
       if (this.#drained > wholeBodyBytes) this.#stop(new Error('the refusal is too long'))
       return
     }
-    this.#pass(() => this.#deliver(chunk))
+    this.#pass(() => this.#deliver(chunk, last))
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     this.#pass(() => {
       if (!this.#refused) this.#finish()
       this.#end({})
     })
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+  onError(error: Error): void {
     this.#fail(error)
   }
 
@@ -156,7 +139,7 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     this.#frozen = frozen
     this.#stream?.freeze(frozen)
     if (frozen) {
-      this.#controller?.pause()
+      this.#control?.pause()
       return
     }
     const held = this.#held
@@ -171,20 +154,25 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     else step()
   }
 
-  #answer(status: number, headers: Record<string, string | string[] | undefined>): void {
+  #answer(status: number, head: readonly string[]): void {
     const { res, bound } = this.#parts
-    res.writeHead(status, returningHead(status, headers, bound))
+    res.writeHead(status, returningHead(status, head, bound))
     // A body that comes in the same read leaves with the header in one write; an event stream must not wait for one.
     process.nextTick(() => {
       if (this.#bytesOut === 0 && !this.#ended && !this.#frozen) res.flushHeaders()
     })
   }
 
-  #deliver(chunk: Buffer): void {
+  #deliver(chunk: Buffer, last: boolean): void {
     this.#bytesOut += chunk.length
     const { res } = this.#parts
+    if (last) {
+      // Head, body and end in one write.
+      this.#finish(chunk)
+      return
+    }
     if (res.write(chunk)) return
-    this.#controller?.pause()
+    this.#control?.pause()
     this.#patience ??= setTimeout(this.#onUnread, this.#parts.idleMs)
     res.once('drain', () => {
       clearTimeout(this.#patience)
@@ -199,9 +187,10 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
   }
 
   /** What the caller has not taken yet is its own to take, for as long as any other silence may last. */
-  #finish(): void {
+  #finish(chunk?: Buffer): void {
     const { res, idleMs } = this.#parts
-    res.end()
+    if (res.writableEnded) return
+    res.end(chunk)
     if (res.writableLength > 0) res.setTimeout(idleMs)
   }
 
@@ -211,18 +200,8 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
     this.#patience = setTimeout(() => this.#stop(new Error('the refusal takes too long')), refusalMs)
   }
 
-  /** RFC 9110 §15.2: any number may come before the answer, so number and time are bounded here. */
-  #countInformational(): void {
-    const now = this.#parts.clock.monotonic()
-    this.#informational += 1
-    this.#informedAt ??= now
-    if (this.#informational > maxInformational) this.#stop(new SallyportError('downstream_failed'))
-    else if (now - this.#informedAt > this.#parts.headersMs)
-      this.#stop(new SallyportError('downstream_timeout'))
-  }
-
   #resume(): void {
-    if (!this.#frozen && !this.#ended && !this.#parts.res.writableNeedDrain) this.#controller?.resume()
+    if (!this.#frozen && !this.#ended && !this.#parts.res.writableNeedDrain) this.#control?.resume()
   }
 
   #askAtFirstByte(): void {
@@ -244,7 +223,7 @@ export class Transfer implements Dispatcher.DispatchHandler, LiveHandle {
 
   #stop(error: Error): void {
     if (this.#ended) return
-    this.#controller?.abort(error)
+    this.#control?.abort(error)
     // Not sent yet, or undici had nothing left to abort.
     this.#fail(error)
   }

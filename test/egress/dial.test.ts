@@ -55,7 +55,7 @@ const refused = expect.objectContaining({ code: 'address_refused' })
 
 describe('the guarded dialler', () => {
   it('dials no origin that is not listed: not another port, scheme or host', async () => {
-    const { fetch, pool } = make([`http://127.0.0.1:${port}`])
+    const { fetch, transport } = make([`http://127.0.0.1:${port}`])
     for (const url of [
       'http://127.0.0.1:1/',
       `https://127.0.0.1:${port}/`,
@@ -64,7 +64,7 @@ describe('the guarded dialler', () => {
     ]) {
       await expect(fetch(url)).rejects.toEqual(refused)
     }
-    expect(() => pool('http://127.0.0.1:1')).toThrow(refused)
+    expect(() => transport('http://127.0.0.1:1')).toThrow(refused)
     expect(seen).toEqual([])
   })
 

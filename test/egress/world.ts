@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
-import { connect } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { type AddressInfo, connect, type Server as TcpServer, Socket } from 'node:net'
 import type { Audit } from '../../src/audit/audit.ts'
 import { Recorded } from '../../src/audit/recorded.ts'
 import { createDial, createEgress, type Egress, listenerOptions } from '../../src/egress/index.ts'
@@ -24,6 +24,7 @@ import {
 } from '../../src/model/index.ts'
 import { compilePolicy } from '../../src/policy/index.ts'
 import { createLog, createMetrics } from '../../src/telemetry/index.ts'
+import type { Certificate } from '../kit/certificate.ts'
 
 export const token = 'eyJ0eXAi.c2Vzc2lvbi10b2tlbi1vZi1hbGljZQ.c2lnbmF0dXJl'
 export const canary = 'downstream-credential-canary-1f6c0a9e'
@@ -100,6 +101,18 @@ export interface WorldOptions {
   readonly slow?: boolean
   /** Where the downstream is said to be, instead of where it is. */
   readonly downstreamAt?: string
+  /** The name by which the downstream is configured and asked for; it resolves to where the downstream is. */
+  readonly named?: string
+  /** The downstream speaks TLS. */
+  readonly tls?: Certificate
+  /** Further downstreams that the server may read from. */
+  readonly more?: (origin: string) => readonly Pick<Downstream, 'name' | 'origin' | 'basePath'>[]
+  /** What `CONNECT` may reach. */
+  readonly connect?: readonly string[]
+  readonly tunnels?: { readonly max?: number; readonly lifeMs?: number; readonly idleMs?: number }
+  readonly access?: Partial<Access>
+  /** Which HTTP client speaks to the downstream; the usual one where absent. */
+  readonly client?: 'http1' | 'undici'
   readonly timeouts?: { readonly headers?: number; readonly idle?: number; readonly connect?: number }
 }
 
@@ -107,13 +120,18 @@ export interface WorldOptions {
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const parts = fakes(options)
   const seen: Seen[] = []
-  const downstream = createServer({ requestTimeout: 0 }, (req, res) => {
+  const serve = (req: IncomingMessage, res: ServerResponse) => {
     seen.push({ method: req.method!, url: req.url!, headers: req.headers, rawHeaders: req.rawHeaders })
     parts.order.push('downstream')
     world.answer(req, res)
-  })
+  }
+  const { tls, named = '127.0.0.1' } = options
+  const downstream =
+    tls === undefined
+      ? createServer({ requestTimeout: 0 }, serve)
+      : createTlsServer({ requestTimeout: 0, ...tls }, serve)
   const at = await listen(downstream)
-  const origin = options.downstreamAt ?? `http://127.0.0.1:${at}`
+  const origin = options.downstreamAt ?? `${tls === undefined ? 'http' : 'https'}://${named}:${at}`
   const place: Downstream = {
     name: 'orders',
     origin,
@@ -128,20 +146,50 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       value: new Secret(canary, 'test'),
     },
   }
-  const policy = compilePolicy({ tenant: 'acme', version: 'v1', servers: [server], downstreams: [place] })
-  const dial = createDial({
-    origins: [{ url: origin }],
-    network: { allow: [], deny: [] },
+  const downstreams = [place, ...(options.more?.(origin) ?? []).map((it) => ({ ...place, ...it }))]
+  const policy = compilePolicy({
+    tenant: 'acme',
+    version: 'v1',
+    servers: [
+      {
+        ...server,
+        direct: [...server.direct, ...downstreams.slice(1).map(({ name }) => ({ downstream: name }))],
+        ...(options.connect === undefined ? {} : { connect: options.connect }),
+      },
+    ],
+    downstreams,
+  })
+  const slice = {
+    origins: [...new Set(downstreams.map((it) => it.origin))].map((url) => ({
+      url,
+      ...(tls === undefined ? {} : { ca: tls.cert }),
+    })),
+    tunnels: options.connect ?? [],
+    network: { allow: options.named === undefined ? [] : ['127.0.0.1/32'], deny: [] },
     connectTimeoutMs: options.timeouts?.connect ?? 2000,
     headersTimeoutMs: options.timeouts?.headers ?? 5000,
     idleTimeoutMs: options.timeouts?.idle ?? 5000,
-  })
+  }
+  const dial = createDial(
+    slice,
+    options.named === undefined
+      ? {}
+      : { lookup: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]) },
+  )
   let made = 0
   const egress = createEgress(
-    { hosts: ['127.0.0.1'], origins: options.origins ?? [], reads: 'handed', stallMs: 2000, idleMs: 5000 },
+    {
+      hosts: ['127.0.0.1'],
+      origins: options.origins ?? [],
+      reads: 'handed',
+      stallMs: 2000,
+      idleMs: options.tunnels?.idleMs ?? 5000,
+      tunnels: { max: options.tunnels?.max ?? 10, lifeMs: options.tunnels?.lifeMs ?? 60_000 },
+    },
     {
       policy,
-      pool: dial.pool,
+      transport: dial.transport,
+      tunnel: dial.tunnel,
       clock: { monotonic: () => millis(performance.now()) },
       newRequestId: () => `r${++made}`,
       log: createLog({ level: 'silent' }),
@@ -149,7 +197,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       identity: {
         identify: (bearer) => {
           if (bearer !== token) throw new SallyportError('token_malformed')
-          return options.slow === true ? Promise.resolve(access) : access
+          const known = { ...access, ...options.access }
+          return options.slow === true ? Promise.resolve(known) : known
         },
       },
       audit: parts.audit,
@@ -165,6 +214,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
   )
   const front = createServer(listenerOptions(2000), egress.handle)
+  front.on('connect', (req, socket, early) => {
+    if (socket instanceof Socket) egress.connect(req, socket, early)
+  })
   const port = await listen(front)
   const world: World = {
     ...parts,
@@ -295,12 +347,12 @@ function exchangeOf(
   }
 }
 
-export async function listen(it: Server): Promise<number> {
+export async function listen(it: TcpServer): Promise<number> {
   await new Promise<void>((done) => it.listen(0, '127.0.0.1', done))
   return (it.address() as AddressInfo).port
 }
 
-export function stop(it: Server): Promise<void> {
+export function stop(it: TcpServer): Promise<void> {
   return new Promise((done) => it.close(() => done()))
 }
 

@@ -10,7 +10,7 @@ export interface Http1Options {
   readonly headersTimeoutMs: number
   readonly idleTimeoutMs: number
   /** Opens a connected socket. Judges the address and ends in time by itself. */
-  readonly connect: (done: (error: Error | null, socket: Socket | null) => void) => void
+  readonly connect: (done: (error: Error | null, socket?: Socket | null) => void) => void
 }
 
 export interface Http1Client extends Transport {
@@ -64,7 +64,7 @@ class ConnectionPool implements ConnectionOwner {
       return
     }
     this.#connect((error, socket) => {
-      if (socket === null) receiver.onError(error ?? new TransportError('CLOSED', 'not connected'))
+      if (!socket) receiver.onError(error ?? new TransportError('CLOSED', 'not connected'))
       else if (this.#closed) {
         socket.destroy()
         receiver.onError(new TransportError('SHUT_DOWN', 'closed'))

@@ -29,6 +29,8 @@ export class Connection implements ParserSink {
   readonly #parser: ResponseParser
   #turn: Turn | undefined
   #upload: StreamBody | undefined
+  /** Of a streamed request: it leaves with the first piece of the body, which is judged first. */
+  #head: string | undefined
   #left: number | undefined
   #answered = false
   #spent = false
@@ -123,7 +125,7 @@ export class Connection implements ParserSink {
       socket.write(body)
       socket.uncork()
     } else {
-      socket.write(head, 'latin1')
+      this.#head = head
       this.#stream(body, length)
     }
   }
@@ -139,36 +141,46 @@ export class Connection implements ParserSink {
 
   readonly #onUploadData = (chunk: Buffer): void => {
     const socket = this.#socket
-    if (this.#left === undefined) {
-      socket.cork()
-      socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1')
-      socket.write(chunk)
-      socket.write('\r\n', 'latin1')
-      socket.uncork()
-    } else {
+    if (this.#left !== undefined) {
       this.#left -= chunk.length
       if (this.#left < 0) {
         this.#fail(new TransportError('CLOSED', 'more was sent than declared'))
         return
       }
-      socket.write(chunk)
     }
+    socket.cork()
+    this.#writeHeld()
+    if (this.#left !== undefined) socket.write(chunk)
+    else {
+      socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1')
+      socket.write(chunk)
+      socket.write('\r\n', 'latin1')
+    }
+    socket.uncork()
     this.#touch()
     if (socket.writableNeedDrain) this.#upload?.pause()
   }
 
   readonly #onUploadEnd = (): void => {
-    if (this.#left === undefined) this.#socket.write('0\r\n\r\n', 'latin1')
-    else if (this.#left > 0) {
+    if (this.#left !== undefined && this.#left > 0) {
       this.#fail(new TransportError('CLOSED', 'less was sent than declared'))
       return
     }
+    this.#writeHeld()
+    if (this.#left === undefined) this.#socket.write('0\r\n\r\n', 'latin1')
     this.#releaseUpload()
     this.#touch()
   }
 
   readonly #onUploadError = (error: Error): void => {
     this.#fail(error)
+  }
+
+  #writeHeld(): void {
+    const head = this.#head
+    if (head === undefined) return
+    this.#head = undefined
+    this.#socket.write(head, 'latin1')
   }
 
   readonly #onDrain = (): void => {

@@ -1,0 +1,106 @@
+import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import { type Control, type Outgoing, type Receiver, type Transport, TransportError } from './transport.ts'
+
+export interface UndiciTransportOptions {
+  /** Milliseconds for which a downstream may say that it is still at it. */
+  readonly headersTimeoutMs: number
+}
+
+/** An honest server sends a few; each begins undici's wait for a head anew. */
+const maxInterim = 32
+
+/**
+ * The connections of one origin by undici, the other choice beside the client of this folder. undici writes the
+ * header of a streamed request with the first byte of its body: `onStart` comes before the wait for that byte.
+ */
+export function createUndiciTransport(pool: Dispatcher, options: UndiciTransportOptions): Transport {
+  return {
+    send: (request, receiver) => {
+      const { method, path, body, length } = request
+      const framed = length !== undefined && body !== null && !(body instanceof Uint8Array)
+      const headers = framed
+        ? [...request.headers, 'content-length', String(length)]
+        : (request.headers as string[])
+      pool.dispatch({ method, path, headers, body: readable(body) }, new UndiciReceiver(receiver, options))
+    },
+  }
+}
+
+/** undici takes a `Readable`; `StreamBody` has the parts of one that it uses. */
+function readable(body: Outgoing['body']): Buffer | Readable | null {
+  return body === null || body instanceof Uint8Array ? body : (body as unknown as Readable)
+}
+
+class UndiciReceiver implements Dispatcher.DispatchHandler {
+  readonly #receiver: Receiver
+  readonly #options: UndiciTransportOptions
+  #control: Control | undefined
+  #interim = 0
+  #patience: NodeJS.Timeout | undefined
+
+  constructor(receiver: Receiver, options: UndiciTransportOptions) {
+    this.#receiver = receiver
+    this.#options = options
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    const control: Control = {
+      pause: () => controller.pause(),
+      resume: () => controller.resume(),
+      abort: (error) => controller.abort(error),
+    }
+    this.#control = control
+    this.#receiver.onStart(control)
+  }
+
+  onRequestSent(): void {
+    this.#receiver.onSent()
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200) this.#countInterim()
+    else {
+      clearTimeout(this.#patience)
+      this.#receiver.onHead(status, flat(headers))
+    }
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#receiver.onData(chunk, false)
+  }
+
+  onResponseEnd(): void {
+    this.#receiver.onEnd()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    clearTimeout(this.#patience)
+    this.#receiver.onError(error)
+  }
+
+  /** RFC 9110 §15.2: any number may come before the answer, so number and time are bounded here. */
+  #countInterim(): void {
+    this.#interim += 1
+    this.#patience ??= setTimeout(
+      () => this.#control?.abort(new TransportError('TIMEOUT', 'interim responses for too long')),
+      this.#options.headersTimeoutMs,
+    )
+    if (this.#interim > maxInterim)
+      this.#control?.abort(new TransportError('MALFORMED', 'interim responses without end'))
+  }
+}
+
+function flat(headers: Record<string, string | string[] | undefined>): string[] {
+  const head: string[] = []
+  for (const name in headers) {
+    const value = headers[name]
+    if (typeof value === 'string') head.push(name, value)
+    else for (const one of value ?? []) head.push(name, one)
+  }
+  return head
+}
