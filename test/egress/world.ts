@@ -165,7 +165,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...(tls === undefined ? {} : { ca: tls.cert }),
     })),
     tunnels: options.connect ?? [],
-    network: { allow: options.named === undefined ? [] : ['127.0.0.1/32'], deny: [] },
+    network: {
+      allow: options.named === undefined ? [] : ['127.0.0.1/32'],
+      deny: [],
+      ...(options.client === undefined ? {} : { client: options.client }),
+    },
     connectTimeoutMs: options.timeouts?.connect ?? 2000,
     headersTimeoutMs: options.timeouts?.headers ?? 5000,
     idleTimeoutMs: options.timeouts?.idle ?? 5000,

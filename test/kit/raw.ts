@@ -26,6 +26,8 @@ export interface RawDownstream {
   readonly url: string
   /** What each connection carried, in the order of the connections. */
   readonly connections: readonly { readonly bytes: Buffer; readonly read: WireRead }[]
+  /** In the same order. */
+  readonly sockets: readonly Socket[]
   /** All whole requests, of one connection after the other. */
   readonly requests: readonly WireMessage[]
   /** What is written for a request; `undefined` writes nothing. By default an honest answer. */
@@ -43,17 +45,14 @@ export const fine = (body = '{"ok":true}'): string =>
 /** A server of bytes: reads strictly, keeps everything, and answers what a test says. */
 export async function startRawDownstream(motion: Motion = { count: 0 }): Promise<RawDownstream> {
   const connections: { bytes: Buffer; read: WireRead }[] = []
-  const sockets = new Set<Socket>()
+  const sockets: Socket[] = []
   const server = createServer({ noDelay: true }, (socket) => {
     const kept = { bytes: Buffer.alloc(0), read: readRequests(Buffer.alloc(0)) }
     connections.push(kept)
-    sockets.add(socket)
+    sockets.push(socket)
     motion.count += 1
     socket.on('error', () => socket.destroy())
-    socket.on('close', () => {
-      sockets.delete(socket)
-      motion.count += 1
-    })
+    socket.on('close', () => void (motion.count += 1))
     socket.on('data', (chunk: Buffer) => {
       motion.count += 1
       kept.bytes = Buffer.concat([kept.bytes, chunk])
@@ -74,6 +73,7 @@ export async function startRawDownstream(motion: Motion = { count: 0 }): Promise
   const downstream: RawDownstream = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     connections,
+    sockets,
     get requests() {
       return connections.flatMap(({ read }) => read.messages)
     },
