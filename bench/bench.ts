@@ -2,6 +2,7 @@ import type { Tools } from './install.ts'
 import type { SallyportParts } from './peers/peer.ts'
 import type { PeerTokens } from './tokens.ts'
 import type { Upstreams } from './upstream.ts'
+import type { Vault } from './vault.ts'
 
 /** What was asked for on the command line. */
 export interface BenchOptions {
@@ -25,6 +26,8 @@ export interface Bench {
   readonly upstreams: Upstreams
   readonly tokens: PeerTokens
   readonly sallyport: SallyportParts
+  /** The same one every time, started at the first. */
+  vault(): Promise<Vault>
 }
 
 /** Figures of one run of one contender. */

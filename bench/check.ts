@@ -69,6 +69,7 @@ export interface Recorded {
   readonly intents: number
   readonly outcomes: number
   readonly denials: number
+  readonly mints: number
 }
 
 /**
@@ -78,7 +79,7 @@ export interface Recorded {
  */
 export async function checkRecord(
   cli: string,
-  contender: SallyportContender,
+  contender: Pick<SallyportContender, 'data'>,
   expected: { readonly served: number; readonly denials: number; readonly abandoned: number },
 ): Promise<Recorded> {
   const found = await countRecords(join(contender.data, 'records'))
@@ -109,5 +110,10 @@ async function countRecords(folder: string): Promise<Recorded> {
       counts[kind] = (counts[kind] ?? 0) + 1
     }
   }
-  return { intents: counts['intent'] ?? 0, outcomes: counts['outcome'] ?? 0, denials: counts['denial'] ?? 0 }
+  return {
+    intents: counts['intent'] ?? 0,
+    outcomes: counts['outcome'] ?? 0,
+    denials: counts['denial'] ?? 0,
+    mints: counts['mint'] ?? 0,
+  }
 }

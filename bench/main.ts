@@ -17,6 +17,7 @@ import { documentOf, type Results } from './results.ts'
 import { rows } from './rows/index.ts'
 import { createPeerTokens } from './tokens.ts'
 import { startUpstreams } from './upstream.ts'
+import { startVault, type Vault } from './vault.ts'
 
 /** What a gated figure may be worse than its floor: shared machines are noisy. */
 const slack = 0.2
@@ -34,13 +35,18 @@ async function open(options: CommandLine): Promise<Bench & { close(): Promise<vo
   const upstreams = await startUpstreams(tools, options.sizes)
   const clock = { now: () => Date.now() / 1000, monotonic: () => performance.now() }
   const idp = await startIdp({ clock: clock as never })
+  let vault: Promise<Vault> | undefined
   return {
     options,
     tools,
     upstreams,
     tokens: createPeerTokens(),
     sallyport: { cli, idp, guardable },
-    close: () => idp.close(),
+    vault: () => (vault ??= startVault(tools.bao)),
+    close: async () => {
+      await (await vault)?.stop()
+      await idp.close()
+    },
   }
 }
 

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Bench, Sample } from './bench.ts'
-import { checkBefore, checkDenied, checkRecord, recordedRefusals } from './check.ts'
+import { checkBefore, checkDenied, checkRecord, type Recorded, recordedRefusals } from './check.ts'
 import { type Aim, wrk, type WrkOptions, type WrkResult } from './load/generate.ts'
 import type { Contender, Peer } from './peers/peer.ts'
 import type { SallyportContender } from './peers/sallyport.ts'
@@ -25,7 +25,7 @@ export interface Under {
   readonly contender: Contender
   readonly folder: string
   /** Ends it; for sallyport, with the checks of its record. `abandoned`: requests that generators may have left. */
-  finish(abandoned: number): Promise<void>
+  finish(abandoned: number): Promise<Recorded | undefined>
   /** Ends it without a look, where the run has failed. */
   abort(): Promise<void>
 }
@@ -45,11 +45,17 @@ export async function startChecked(peer: Peer, upstream: 'plain' | 'bodies', ben
     const own = isSallyport(contender)
     if (own) await checkDenied(contender)
     await contender.stop()
+    let recorded: Recorded | undefined
     if (own) {
       const served = (await bench.upstreams.served(origin)) - before
-      await checkRecord(sallyport.cli, contender, { served, denials: 2 * recordedRefusals, abandoned })
+      recorded = await checkRecord(sallyport.cli, contender, {
+        served,
+        denials: 2 * recordedRefusals,
+        abandoned,
+      })
     }
     removeFolder(folder)
+    return recorded
   }
   try {
     await checkBefore(peer, contender)

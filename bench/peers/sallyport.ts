@@ -57,7 +57,7 @@ export async function prepare(setup: Setup, guard: 'off' | 'on', more = ''): Pro
     `url: http://127.0.0.1:${ports.egress}
 login: { issuer: "${setup.sallyport.idp.issuer}", audiences: [bench] }
 allow: [anyone]
-direct: [api, "api POST /sink"]
+direct: [api, own, "api POST /sink"]
 downstreams:
   api:
     url: ${upstream}
@@ -69,6 +69,11 @@ ${guardLine(setup, guard)}    operations:
       - { op: GET /sse, class: read }
       - { op: POST /sink, class: write }
       - { op: DELETE /small, class: critical }
+  own:
+    url: ${upstream}
+    resource: https://own.invalid
+    static: { per: user }
+    operations: [{ op: GET /echo, class: read }]
 key: file:${folder}/key
 data: ${folder}/data
 session: { lifetime: 900s }

@@ -1,13 +1,14 @@
 import type { Row } from '../bench.ts'
-import type { Peer } from '../peers/peer.ts'
 import { large, uploads } from './bodies.ts'
 import { c1, c256, c32 } from './closed-loop.ts'
 import { memory } from './memory.ts'
+import { mint } from './mint.ts'
 import { open } from './open-loop.ts'
+import { start } from './start.ts'
 import { freshTokens, junkTokens } from './tokens.ts'
 
 /** In the order in which they are measured and printed. */
-export const rows: readonly Row<Peer>[] = [
+export const rows: readonly Row[] = [
   c32,
   c1,
   c256,
@@ -17,4 +18,6 @@ export const rows: readonly Row<Peer>[] = [
   uploads,
   large,
   memory,
+  start,
+  mint,
 ]
