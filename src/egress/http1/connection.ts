@@ -199,7 +199,7 @@ export class Connection implements ParserSink {
   readonly #onData = (bytes: Buffer): void => {
     // A downstream that speaks before it was asked answers no request of ours.
     if (this.#turn === undefined) {
-      this.#socket.destroy()
+      this.#retire()
       return
     }
     try {
@@ -217,7 +217,7 @@ export class Connection implements ParserSink {
     } catch (error) {
       this.#fail(error)
     }
-    this.#socket.destroy()
+    this.#retire()
   }
 
   readonly #onError = (error: Error): void => {
@@ -226,6 +226,12 @@ export class Connection implements ParserSink {
 
   readonly #onClose = (): void => {
     this.#fail(new TransportError('CLOSED', 'the connection closed'))
+    this.#owner.gone(this)
+  }
+
+  /** Out of the pool now: `close` comes a moment later, and in between a request could be put on it. */
+  #retire(): void {
+    this.#socket.destroy()
     this.#owner.gone(this)
   }
 

@@ -139,8 +139,11 @@ export class ResponseParser {
 
   /** RFC 9112 §6.3. */
   #frame(status: number, { chunked, length }: Framing): void {
-    if (this.#method === 'HEAD' || status === 204 || status === 304) this.#end()
-    else if (chunked) this.#body = { kind: 'chunked', chunks: new ChunkedBody(maxHeadBytes) }
+    if (this.#method === 'HEAD' || status === 204 || status === 304) {
+      // Some send the body all the same, and it would be read as the answer to the next request.
+      if (chunked || (length !== undefined && length > 0)) this.#keepAlive = false
+      this.#end()
+    } else if (chunked) this.#body = { kind: 'chunked', chunks: new ChunkedBody(maxHeadBytes) }
     else if (length === undefined) {
       this.#keepAlive = false
       this.#body = { kind: 'until-close' }
