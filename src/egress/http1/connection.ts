@@ -19,6 +19,8 @@ export interface ConnectionOwner {
 }
 
 const never = Number.POSITIVE_INFINITY
+/** Servers need not read a body here (RFC 9110 §9.3.1), and one that does not takes it for the next request. */
+const withoutBody = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
 
 /** One connection to a downstream: one request at a time, and none after a message whose end was in doubt. */
 export class Connection implements ParserSink {
@@ -56,6 +58,7 @@ export class Connection implements ParserSink {
     this.#answered = false
     this.#keepTicks = undefined
     this.deadline = this.#owner.tick + this.#owner.headTicks
+    if (request.body !== null && withoutBody.has(request.method)) this.#spent = true
     try {
       const head = writeHead(request, this.#owner.host, this.#owner.names)
       this.#parser.begin(request.method)
