@@ -49,7 +49,8 @@ export async function openGround(config: Config, log: Log, machine: Machine): Pr
     const keyring = openKeyring(config.data, config.key)
     const opened = openSqliteState(join(config.data, 'state.db'), { newEpoch: randomUUID })
     closers.push(opened.close)
-    const state: State = { ...opened, log: witnessed(opened.log, witnessPath(config)) }
+    const lagging = (error: unknown) => log.error('log_witness_not_written', {}, error)
+    const state: State = { ...opened, log: witnessed(opened.log, witnessPath(config), lagging) }
     const dial = createDial(dialSlice(config), machine)
     closers.push(dial.close)
     const secrets = await openSecrets(config, keyring.derive('files'), { ...machine, dial, log })

@@ -88,8 +88,10 @@ export async function openInstance(
     const egressHosts: string[] = []
     const egress = openEgress(base, rooms, egressHosts)
     const stopPruning = await keepPruned(base)
+    const stopSettling = await keepSettled(base, rooms)
     const close = async () => {
       stopPruning()
+      stopSettling()
       await rooms.revocations.close()
       rooms.exchange.close()
       await ground.close()
@@ -245,6 +247,20 @@ async function keepPruned({ state, log }: Pick<Base, 'state' | 'log'>): Promise<
       .prune(clock.now())
       .catch((error: unknown) => log.warn('sessions were not pruned', {}, error))
   }, pruneEveryMs)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+const settleEveryMs = 30_000
+
+/** What was being connected when the process died or the store went away is settled, at the start and twice a minute. */
+async function keepSettled({ config, log }: Base, { exchange }: Rooms): Promise<() => void> {
+  await exchange.settlePending(config.tenant)
+  const timer = setInterval(() => {
+    exchange
+      .settlePending(config.tenant)
+      .catch((error: unknown) => log.warn('pending connections were not settled', {}, error))
+  }, settleEveryMs)
   timer.unref()
   return () => clearInterval(timer)
 }

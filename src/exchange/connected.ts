@@ -17,6 +17,7 @@ import type { Made } from './exchanged.ts'
 import type { Need } from './exchange.ts'
 import { fromGrant, putIn } from './flavours/static.ts'
 import { type Flight, isBarred } from './flights.ts'
+import { noteConnected, type PendingDeps, undoPending } from './pending.ts'
 import { connectedPlace, connectionId } from './place.ts'
 
 /** What a person, or an operator for him, hands over to be kept. */
@@ -28,7 +29,7 @@ export interface ConnectInput {
   readonly rev: Seq
 }
 
-type ConnectDeps = Pick<ExchangeDeps, 'secrets' | 'connections' | 'audit' | 'gate' | 'clock'>
+type ConnectDeps = PendingDeps & Pick<ExchangeDeps, 'gate'>
 
 /** A linked account belongs to the person and the server, not to one client or sign-in. */
 function ownerOfConnection({ server, downstream, principal }: ConnectInput, connection: string): Work {
@@ -40,7 +41,7 @@ function checkGate(gate: Gate, work: Work, rev: Seq): void {
   if (barred !== undefined) throw new SallyportError(barred.reason)
 }
 
-function rowOf(input: ConnectInput, place: GrantPlace, { clock }: ConnectDeps): Connection {
+function rowOf(input: ConnectInput, place: GrantPlace, { clock }: Pick<ConnectDeps, 'clock'>): Connection {
   return {
     id: connectionId(place),
     place,
@@ -66,37 +67,46 @@ async function undo(row: Connection, deps: ConnectDeps): Promise<never> {
 }
 
 /**
- * Keep a secret for `static: { per: user }`. The index row comes first, so that a revocation finds it; a grant that
- * was cut and is not destroyed yet is not written over. @throws exchange_unsupported_principal, cut, held, secrets_*
+ * Keep a secret for `static: { per: user }`. The index row comes first, so that a revocation finds it, and is pending
+ * until the grant and its record are there; a grant that was cut and is not destroyed yet is not written over.
+ * @throws exchange_unsupported_principal, cut, held, secrets_*, state_unavailable, record_unavailable
  */
 export async function connectStatic(input: ConnectInput, deps: ConnectDeps): Promise<Connection> {
-  const { server, downstream, principal, value, rev } = input
+  const { server, downstream, principal, rev } = input
   const { credential: source } = downstream
   if (source.kind !== 'static' || source.per !== 'user' || principal.kind !== 'user') {
     throw new SallyportError('exchange_unsupported_principal', { downstream: downstream.name })
   }
   const place = connectedPlace({ server, downstream }, principal)
   const row = rowOf(input, place, deps)
+  checkGate(deps.gate, ownerOfConnection(input, row.id), rev)
+  return deps.turns(row.id, () => keep(input, row, deps))
+}
+
+async function keep(input: ConnectInput, row: Connection, deps: ConnectDeps): Promise<Connection> {
+  const { place } = row
   const owner = ownerOfConnection(input, row.id)
-  checkGate(deps.gate, owner, rev)
   const stored = await deps.secrets.read(place)
   if (stored?.grant !== undefined && deps.gate.check(owner, stored.grant.rev) !== undefined) {
     throw new SallyportError('secrets_conflict')
   }
-  await deps.connections.put(row)
   const grant = grantOf(input, stored)
-  if (stored?.grant === undefined) await deps.secrets.create(place, grant, stored?.version ?? 0)
-  else await deps.secrets.update(place, grant, stored.version)
-  if (deps.gate.check(owner, rev) !== undefined) return undo(row, deps)
-  await deps.audit.note({
-    kind: 'connect',
-    who: { principal, server: server.name },
-    downstream: downstream.name,
-    rev,
-    credential: deps.audit.fingerprint(value),
-    result: 'done',
-    details: { connection: row.id },
-  })
+  if (stored?.grant === undefined) {
+    await deps.connections.put({ ...row, status: 'pending' })
+    try {
+      await deps.secrets.create(place, grant, stored?.version ?? 0)
+      await noteConnected(row, input.value, deps)
+    } catch (error) {
+      void undoPending(row, error, deps)
+      throw error
+    }
+    await deps.connections.activate(place.tenant, row.id)
+  } else {
+    await deps.connections.put(row)
+    await deps.secrets.update(place, grant, stored.version)
+    await noteConnected(row, input.value, deps)
+  }
+  if (deps.gate.check(owner, input.rev) !== undefined) return undo(row, deps)
   return row
 }
 

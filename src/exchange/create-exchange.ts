@@ -12,10 +12,12 @@ import type { ExchangeDeps, ExchangeSlice } from './deps.ts'
 import type { Exchange } from './exchange.ts'
 import { createFlights } from './flights.ts'
 import { createGrantRequests } from './grant-request.ts'
+import { settlePending } from './pending.ts'
 import { createRefresher } from './refresh.ts'
 import { createRefusals } from './refusals.ts'
 import { revokeAtProvider, revokeToken } from './revoke-at-provider.ts'
 import { createHandedSubjects } from './subject-source.ts'
+import { createTurns } from './turns.ts'
 
 /** How often what has expired is forgotten, in milliseconds. */
 const sweepEvery = 5_000
@@ -36,6 +38,7 @@ function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
     refusals: createRefusals({ clock: deps.clock, cache }),
     refresher: createRefresher({ ...deps, requestToken, giveBack }),
     fixed: new WeakMap(),
+    turns: createTurns(),
   } satisfies AcquireDeps
 }
 
@@ -62,10 +65,11 @@ export function createExchange(slice: ExchangeSlice, deps: ExchangeDeps): Exchan
     refused: (need, credential) => refusals.refused(keyOf(need), credential),
     hand: subjects.hand,
     async connect(input) {
-      const connection = await connectStatic(input, deps)
+      const connection = await connectStatic(input, parts)
       cache.bar({ kind: 'connection', tenant: connection.place.tenant, connection: connection.id })
       return connection
     },
+    settlePending: (tenant) => settlePending(tenant, parts),
     bar(scope) {
       const dropped = flights.bar(scope) + cache.bar(scope) + subjects.bar(scope) + refresher.bar(scope)
       forgetKeys(scope, deps.secrets)

@@ -39,6 +39,8 @@ export interface Exchange {
     readonly value: Secret
     readonly rev: Seq
   }): Promise<Connection>
+  /** Finish or undo what was being connected when a process died or its store went away. Never at two places at once. */
+  settlePending(tenant: string): Promise<void>
   /** Drop subject tokens, cached credentials and data keys of the scope; abort its refreshes. Says how many. */
   bar(scope: Scope): number
   /** Ask the provider to revoke (RFC 7009). Never throws. */

@@ -15,10 +15,12 @@ import { tokenExchange } from './flavours/token-exchange.ts'
 import { isBarred } from './flights.ts'
 import { connectionId, registrationKey } from './place.ts'
 import { isCode } from './is-code.ts'
+import type { Turns } from './turns.ts'
 
 export interface KeepDeps
   extends ExchangeOnceDeps,
     Pick<ExchangeDeps, 'secrets' | 'connections' | 'gate' | 'clock' | 'log'> {
+  readonly turns: Turns
   /** Revoke at the provider what must not be kept. Returns at once, never throws. */
   readonly giveBack: (at: Registration, token: Secret) => void
 }
@@ -70,9 +72,14 @@ async function write(keeping: Keeping, grant: Grant, deps: KeepDeps): Promise<vo
   const { place, stored, flight } = keeping
   const { secrets, connections, clock, gate } = deps
   const row = rowOf(keeping, deps)
-  await connections.put(row)
-  if (stored?.grant === undefined) await secrets.create(place, grant, stored?.version ?? 0)
-  else await secrets.update(place, grant, stored.version)
+  if (stored?.grant === undefined) {
+    await connections.put({ ...row, status: 'pending' })
+    await secrets.create(place, grant, stored?.version ?? 0)
+    await connections.activate(place.tenant, row.id)
+  } else {
+    await connections.put(row)
+    await secrets.update(place, grant, stored.version)
+  }
   if (!isBarred(flight)) return
   const tomb = { at: clock.now(), rev: gate.applied, cause: 'cut while it was obtained' }
   await secrets.destroy(place, tomb)
@@ -113,7 +120,7 @@ async function keep(keeping: Keeping, issued: Issued, deps: KeepDeps): Promise<M
   const { place, flight } = keeping
   const grant = grantOf(keeping, issued)
   try {
-    await write(keeping, grant, deps)
+    await deps.turns(connectionId(place), () => write(keeping, grant, deps))
   } catch (error) {
     if (isCode(error, 'secrets_conflict', 'secrets_destroyed')) return takeWinner(keeping, issued, deps)
     if (!storeIsDown(error)) throw error

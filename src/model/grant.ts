@@ -61,5 +61,6 @@ export interface Connection {
   readonly sid?: string
   readonly createdAt: EpochSeconds
   readonly rev: Seq
-  readonly status: 'active' | 'destroyed'
+  /** `pending` from before its grant is written until that is known to be there, and in the record. */
+  readonly status: 'active' | 'pending' | 'destroyed'
 }

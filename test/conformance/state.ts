@@ -122,6 +122,25 @@ export function stateConformance(name: string, open: () => State | Promise<State
       expect((await connections.get('acme', 'old'))?.status).toBe('destroyed')
     })
 
+    it('lists a connection as pending until it is activated; a cut reaches it all the same', async () => {
+      const { connections } = await open()
+      await connections.put(connection('half', alice, { status: 'pending' }))
+      await connections.put(connection('whole', alice))
+      expect((await connections.pending('acme')).map(({ id }) => id)).toEqual(['half'])
+      expect(await connections.pending('other')).toEqual([])
+      const reached = await connections.reached({ kind: 'user', principal: alice }, 9)
+      expect(reached.map(({ id, status }) => [id, status])).toEqual([
+        ['half', 'pending'],
+        ['whole', 'active'],
+      ])
+      await connections.activate('acme', 'half')
+      expect(await connections.pending('acme')).toEqual([])
+      expect((await connections.get('acme', 'half'))?.status).toBe('active')
+      await connections.markDestroyed('acme', 'half', { at: epoch(9), rev: 5, cause: 'test' })
+      await connections.activate('acme', 'half')
+      expect((await connections.get('acme', 'half'))?.status).toBe('destroyed')
+    })
+
     it('lists cuts whose follow-up is not finished, in order', async () => {
       const { log, receipts } = await open()
       const cut = {

@@ -72,6 +72,11 @@ export function memoryConnections(): ConnectionIndex & { readonly rows: Map<stri
     get: async (_tenant, id) => rows.get(id),
     reached: async () => [...rows.values()],
     list: async () => [...rows.values()],
+    pending: async () => [...rows.values()].filter(({ status }) => status === 'pending'),
+    activate: async (_tenant, id) => {
+      const row = rows.get(id)
+      if (row?.status === 'pending') rows.set(id, { ...row, status: 'active' })
+    },
     markDestroyed: async (_tenant, id) => {
       const row = rows.get(id)
       if (row !== undefined) rows.set(id, { ...row, status: 'destroyed' })

@@ -21,7 +21,7 @@ function resolver() {
             answer.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
           )
       })
-    }) satisfies Lookup as Lookup,
+    }) satisfies Lookup,
   }
   return it
 }

@@ -49,17 +49,32 @@ describe('the instance lock', () => {
   })
 })
 
+const unexpected = (error: unknown): never => {
+  throw error
+}
+
 describe('the witness of the log', () => {
+  it('that cannot be written is told, and does not deny an entry that stands in the log', async () => {
+    const folder = temporaryFolder()
+    const state = open(folder)
+    const failures: unknown[] = []
+    const log = witnessed(state.log, join(folder, 'state.db', 'no-folder'), (error) => failures.push(error))
+    const entry = await log.append({ id: 'entry-one', at: epoch(1), by: 'x', body: cut })
+    expect(await log.head()).toMatchObject({ seq: entry.seq })
+    expect(failures).toHaveLength(1)
+    await state.close()
+  })
+
   it('notices a database that was put back from a backup', async () => {
     const folder = temporaryFolder()
     const path = join(folder, 'witness.json')
     const state = open(folder)
-    const log = witnessed(state.log, path)
+    const log = witnessed(state.log, path, unexpected)
     await log.append({ id: 'entry-one', at: epoch(1), by: 'x', body: cut })
     await state.close()
     copyFileSync(join(folder, 'state.db'), join(folder, 'backup.db'))
     const later = open(folder)
-    await witnessed(later.log, path).append({ id: 'entry-two', at: epoch(2), by: 'x', body: cut })
+    await witnessed(later.log, path, unexpected).append({ id: 'entry-two', at: epoch(2), by: 'x', body: cut })
     expect(await agreesWithWitness(later.log, path)).toBe(true)
     await later.close()
     const restored = openSqliteState(join(folder, 'backup.db'), { newEpoch: () => 'x' })

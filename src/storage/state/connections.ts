@@ -16,7 +16,7 @@ export function createConnectionIndex(db: Database): ConnectionIndex {
       const query = scopeQuery(scope, 'connections')
       return db
         .statement(
-          `SELECT active, connection FROM connections WHERE ${query.where} AND active = 1 AND rev < ? ORDER BY rowid`,
+          `SELECT active, connection FROM connections WHERE ${query.where} AND active <> 0 AND rev < ? ORDER BY rowid`,
         )
         .all(...query.values, seq)
         .map(parse)
@@ -29,6 +29,19 @@ export function createConnectionIndex(db: Database): ConnectionIndex {
         .all(...query.values)
         .map(parse)
     },
+    pending: async (tenant) =>
+      db
+        .statement(
+          'SELECT active, connection FROM connections WHERE tenant = ? AND active = 2 ORDER BY rowid',
+        )
+        .all(tenant)
+        .map(parse),
+    activate: async (tenant, id) => {
+      db.statement('UPDATE connections SET active = 1 WHERE tenant = ? AND id = ? AND active = 2').run(
+        tenant,
+        id,
+      )
+    },
     markDestroyed: async (tenant, id, tomb) => {
       db.statement('UPDATE connections SET active = 0, tomb = ? WHERE tenant = ? AND id = ?').run(
         JSON.stringify(tomb),
@@ -39,13 +52,16 @@ export function createConnectionIndex(db: Database): ConnectionIndex {
   }
 }
 
+/** By the number in the column `active`. */
+const statuses = ['destroyed', 'active', 'pending'] as const
+
 function put(db: Database, connection: Connection): void {
   const { tenant, kind, issuer, subject } = connection.place.principal
   db.statement(
     `INSERT INTO connections (tenant, id, kind, issuer, subject, client, server, sid, downstream, rev, active, tomb, connection)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, NULL, ?)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)
      ON CONFLICT (tenant, id) DO UPDATE SET client = excluded.client, server = excluded.server, sid = excluded.sid,
-       rev = excluded.rev, active = 1, tomb = NULL, connection = excluded.connection`,
+       rev = excluded.rev, active = excluded.active, tomb = NULL, connection = excluded.connection`,
   ).run(
     tenant,
     connection.id,
@@ -57,11 +73,12 @@ function put(db: Database, connection: Connection): void {
     connection.sid ?? null,
     connection.place.downstream,
     connection.rev,
+    statuses.indexOf(connection.status),
     JSON.stringify(connection),
   )
 }
 
 function parse(row: Record<string, unknown>): Connection {
   const connection = JSON.parse(String(row['connection'])) as Connection
-  return { ...connection, status: row['active'] === 1 ? 'active' : 'destroyed' }
+  return { ...connection, status: statuses[Number(row['active'])] ?? 'destroyed' }
 }

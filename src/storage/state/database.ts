@@ -1,12 +1,19 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, chmodSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { SallyportError } from '../../model/index.ts'
 import { migrations } from './schema.ts'
 
+interface Statement {
+  get(...values: SQLInputValue[]): ReturnType<StatementSync['get']>
+  all(...values: SQLInputValue[]): ReturnType<StatementSync['all']>
+  run(...values: SQLInputValue[]): ReturnType<StatementSync['run']>
+}
+
 /** An open database with its prepared statements. Every commit is synced to disk before it returns. */
 export interface Database {
-  statement(sql: string): StatementSync
+  /** Running one may throw state_unavailable. */
+  statement(sql: string): Statement
   /** Runs the work in one immediate transaction: all of it is durable, or none of it happened. */
   transaction<T>(work: () => T): T
   close(): void
@@ -36,21 +43,26 @@ export function openDatabase(path: string): Database {
       error,
     )
   }
-  const statements = new Map<string, StatementSync>()
-  const statement = (sql: string): StatementSync => {
+  const statements = new Map<string, Statement>()
+  const statement = (sql: string): Statement => {
     const known = statements.get(sql)
     if (known !== undefined) return known
     const prepared = db.prepare(sql)
-    statements.set(sql, prepared)
-    return prepared
+    const told: Statement = {
+      get: (...values) => orUnavailable(() => prepared.get(...values)),
+      all: (...values) => orUnavailable(() => prepared.all(...values)),
+      run: (...values) => orUnavailable(() => prepared.run(...values)),
+    }
+    statements.set(sql, told)
+    return told
   }
   return {
     statement,
     transaction: (work) => {
-      db.exec('BEGIN IMMEDIATE')
+      orUnavailable(() => db.exec('BEGIN IMMEDIATE'))
       try {
         const result = work()
-        db.exec('COMMIT')
+        orUnavailable(() => db.exec('COMMIT'))
         return result
       } catch (error) {
         if (db.isTransaction) db.exec('ROLLBACK')
@@ -58,6 +70,15 @@ export function openDatabase(path: string): Database {
       }
     },
     close: () => db.close(),
+  }
+}
+
+/** A disk that is full or broken, a file that is locked: nothing was done, and it may be tried again. */
+function orUnavailable<T>(action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw error instanceof SallyportError ? error : new SallyportError('state_unavailable', {}, error)
   }
 }
 

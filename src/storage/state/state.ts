@@ -40,9 +40,12 @@ export interface Sessions {
 export interface ConnectionIndex {
   put(connection: Connection): Promise<void>
   get(tenant: string, id: string): Promise<Connection | undefined>
-  /** Active connections that the scope reaches and that were made before the log position `seq`. */
+  /** Connections, active or pending, that the scope reaches and that were made before the log position `seq`. */
   reached(scope: Scope, seq: Seq): Promise<readonly Connection[]>
   list(tenant: string, scope: Scope | undefined): Promise<readonly Connection[]>
+  pending(tenant: string): Promise<readonly Connection[]>
+  /** A pending one is active from here on; any other stays what it is. */
+  activate(tenant: string, id: string): Promise<void>
   markDestroyed(tenant: string, id: string, tomb: Tombstone['tomb']): Promise<void>
 }
 

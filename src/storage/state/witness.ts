@@ -7,8 +7,15 @@ import type { LogStore } from './state.ts'
  * Keeps the log's head in a file beside the database, so that a database restored from a backup is noticed at the
  * start (revocation protocol, line 14). Restoring the file with it defeats this; the `--restored` flag says it then.
  */
-export function witnessed(log: LogStore, path: string): LogStore {
-  const write = async () => writeDurably(path, JSON.stringify(await log.head()))
+export function witnessed(log: LogStore, path: string, failed: (error: unknown) => void): LogStore {
+  // The entry is durable by now. A witness that lags sees less, but an entry that is denied would not be applied.
+  const write = async () => {
+    try {
+      writeDurably(path, JSON.stringify(await log.head()))
+    } catch (error) {
+      failed(error)
+    }
+  }
   return {
     ...log,
     append: async (entry) => {
