@@ -11,7 +11,7 @@ import { install } from './install.ts'
 import { endGenerators } from './load/generate.ts'
 import { machine } from './machine.ts'
 import { type CommandLine, readOptions, usage } from './options.ts'
-import { endAll, pinSelf, removeFolders, temporaryFolder } from './processes.ts'
+import { atEnd, endAll, pinSelf, removeFolders, temporaryFolder } from './processes.ts'
 import { jsonOf, heading, plain, rowTable, targetTable } from './report.ts'
 import { documentOf, type Results } from './results.ts'
 import { rows } from './rows/index.ts'
@@ -25,7 +25,7 @@ const slack = 0.2
 const tell = (line: string) => void process.stderr.write(`bench  ${line}\n`)
 let interrupted = false
 
-async function open(options: CommandLine): Promise<Bench & { close(): Promise<void> }> {
+async function open(options: CommandLine): Promise<Bench> {
   pinSelf()
   const folder = temporaryFolder('build')
   const tools = await install(folder)
@@ -35,6 +35,7 @@ async function open(options: CommandLine): Promise<Bench & { close(): Promise<vo
   const upstreams = await startUpstreams(tools, options.sizes)
   const clock = { now: () => Date.now() / 1000, monotonic: () => performance.now() }
   const idp = await startIdp({ clock: clock as never })
+  atEnd(idp.close)
   let vault: Promise<Vault> | undefined
   return {
     options,
@@ -43,10 +44,6 @@ async function open(options: CommandLine): Promise<Bench & { close(): Promise<vo
     tokens: createPeerTokens(),
     sallyport: { cli, idp, guardable },
     vault: () => (vault ??= startVault(tools.bao)),
-    close: async () => {
-      await (await vault)?.stop()
-      await idp.close()
-    },
   }
 }
 
@@ -104,7 +101,6 @@ async function main(options: CommandLine): Promise<number> {
     process.stdout.write(`\n${heading(row)}\n${plain(rowTable(samples))}`)
     if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(results, null, 1)}\n`)
   }
-  await bench.close()
   process.stdout.write(`\n${plain(targetTable(results.targets))}`)
   tell(`done in ${((performance.now() - started) / 60_000).toFixed(1)} minutes`)
   if (options.json) process.stdout.write(`${jsonOf(results.targets, options.quick ? slack : 0)}\n`)

@@ -29,8 +29,14 @@ export async function startOn(core: keyof typeof cores, options: DaemonOptions):
   return daemon
 }
 
+const closers: (() => Promise<unknown>)[] = []
+
+/** To be done at the end, however the bench ends. */
+export const atEnd = (close: () => Promise<unknown>): void => void closers.push(close)
+
 /** Ends whatever still runs, the newest first. */
 export async function endAll(): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close().catch(() => undefined)
   for (const daemon of [...running].reverse()) await daemon.stop()
 }
 

@@ -3,12 +3,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { startOpenBaoAt } from '../test/kit/parts/openbao.ts'
-import { temporaryFolder } from './processes.ts'
+import { atEnd, temporaryFolder } from './processes.ts'
 
 export interface Vault {
   /** The section `vault` of a configuration. */
   readonly section: string
-  stop(): Promise<void>
 }
 
 interface Login {
@@ -21,19 +20,13 @@ type Logins = Readonly<Record<'runtime' | 'connecting' | 'keeper', Login>>
 /** For the tenant `default` and the server `main`. */
 export async function startVault(bao: string): Promise<Vault> {
   const server = await startOpenBaoAt(bao, { seal: 'static' })
-  try {
-    const folder = temporaryFolder('vault')
-    const logins = await setUp(server.address, server.rootToken, folder)
-    const lines = (Object.keys(logins) as (keyof Logins)[]).map((name) => {
-      const { role_id: role, secret_id_file: file } = logins[name]
-      return `    ${name}: { approle: { role: "${role}", secret: "file:${file}" } }`
-    })
-    const section = `vault:\n  address: ${server.address}\n  logins:\n${lines.join('\n')}\n`
-    return { section, stop: server.stop }
-  } catch (error) {
-    await server.stop()
-    throw error
-  }
+  atEnd(server.stop)
+  const logins = await setUp(server.address, server.rootToken, temporaryFolder('vault'))
+  const lines = (Object.keys(logins) as (keyof Logins)[]).map((name) => {
+    const { role_id: role, secret_id_file: file } = logins[name]
+    return `    ${name}: { approle: { role: "${role}", secret: "file:${file}" } }`
+  })
+  return { section: `vault:\n  address: ${server.address}\n  logins:\n${lines.join('\n')}\n` }
 }
 
 async function setUp(address: string, token: string, folder: string): Promise<Logins> {
