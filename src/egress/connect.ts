@@ -17,9 +17,10 @@ import type { Log } from '../telemetry/index.ts'
 import { answerSocket } from './answer.ts'
 import { readAuthority } from './authority.ts'
 import type { Meter } from './meter.ts'
+import { whoOf } from './known.ts'
 import { readProxyToken } from './proxy-token.ts'
 import { type Doorplate, readHead, refuseElsewhere } from './receive.ts'
-import { recordRefusal, who } from './settle.ts'
+import { recordRefusal } from './settle.ts'
 import { Tunnel, type Tunnelled, type TunnelLimits } from './tunnel.ts'
 
 export interface ConnectDeps {
@@ -168,16 +169,16 @@ async function carry(
     const parts = { client: socket, early, host, established, gate, work, rev: access.rev, limits, settle }
     const tunnel = new Tunnel(parts)
     tunnel.begin(live.open(work, tunnel))
-    deps.tunnel(place).then(
-      (upstream) => tunnel.join(upstream),
-      (error: unknown) => tunnel.fail(error),
-    )
+    deps
+      .tunnel(place)
+      .then((upstream) => tunnel.join(upstream))
+      .catch((error: unknown) => tunnel.fail(error))
   })
   const { error, ...bytes } = ended
   deps.audit.finish(recorded, {
     kind: 'outcome',
     request: id,
-    who: who(allowed),
+    who: whoOf(allowed.access),
     operation: `CONNECT ${place}`,
     durationMs: Math.round(deps.clock.monotonic() - allowed.at),
     ...bytes,
@@ -194,7 +195,7 @@ function recordIntent(
     {
       kind: 'intent',
       request: id,
-      who: who({ access }),
+      who: whoOf(access),
       method: 'CONNECT',
       operation: `CONNECT ${place}`,
       class: 'write',

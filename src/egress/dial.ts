@@ -175,7 +175,7 @@ function tunnelTo(place: string, parts: DialParts): () => Promise<Socket> {
   return () =>
     new Promise((resolve, reject) => {
       connect(options, (error, socket) => {
-        if (socket === null) reject(error)
+        if (error !== null) reject(error)
         else resolve(socket)
       })
     })
