@@ -90,23 +90,19 @@ async function keep(input: ConnectInput, row: Connection, deps: ConnectDeps): Pr
   if (stored?.grant !== undefined && deps.gate.check(owner, stored.grant.rev) !== undefined) {
     throw new SallyportError('secrets_conflict')
   }
-  const grant = grantOf(input, stored)
-  if (stored?.grant === undefined) {
-    await deps.connections.put({ ...row, status: 'pending' })
-    try {
-      await deps.secrets.create(place, grant, stored?.version ?? 0)
-      await noteConnected(row, input.value, deps)
-    } catch (error) {
-      void undoPending(row, error, deps)
-      throw error
-    }
-    await deps.connections.activate(place.tenant, row.id)
-  } else {
-    await deps.connections.put(row)
-    await deps.secrets.update(place, grant, stored.version)
+  const fresh = stored?.grant === undefined
+  await deps.connections.put(fresh ? { ...row, status: 'pending' } : row)
+  try {
+    const grant = grantOf(input, stored)
+    if (fresh) await deps.secrets.create(place, grant, stored?.version ?? 0)
+    else await deps.secrets.update(place, grant, stored.version)
+    if (deps.gate.check(owner, input.rev) !== undefined) return await undo(row, deps)
     await noteConnected(row, input.value, deps)
+  } catch (error) {
+    if (fresh) void undoPending(row, error, deps)
+    throw error
   }
-  if (deps.gate.check(owner, input.rev) !== undefined) return undo(row, deps)
+  await deps.connections.activate(place.tenant, row.id)
   return row
 }
 
