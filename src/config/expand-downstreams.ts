@@ -42,6 +42,7 @@ function expandOne(written: Written, known: Catalogue, login: ExpandedLogin | un
     insecure: written.insecure ?? false,
     resource: written.resource ?? url,
     operations: known.operations,
+    guard: written.guard ?? 'auto',
     ...(exchange === undefined
       ? {}
       : { exchange: { ...target(exchange, login), refresh: exchange.refresh ?? false } }),

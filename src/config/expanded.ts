@@ -129,6 +129,7 @@ export interface ExpandedDownstream {
   readonly insecure: boolean
   readonly resource: string
   readonly operations: readonly ExpandedOperation[]
+  readonly guard: 'auto' | 'on' | 'off'
   readonly exchange?: ExpandedTarget & { readonly refresh: boolean }
   readonly 'client-credentials'?: ExpandedTarget
   readonly static?: ExpandedStatic

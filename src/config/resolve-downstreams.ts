@@ -23,6 +23,7 @@ export async function resolveDownstream(
     basePath: (url?.pathname ?? '').replace(/\/+$/, ''),
     resource: written.resource,
     operations: written.operations.map(resolveOperation),
+    guard: written.guard,
     credential: await resolveSource(written, ['downstreams', name], read),
   }
 }

@@ -69,4 +69,8 @@ export interface Downstream {
   readonly resource: string
   readonly operations: readonly Operation[]
   readonly credential: CredentialSource
+  /**
+   * Whether answers are searched for the credential. Absent is `auto`: where it is static or opaque, that is no JWT.
+   */
+  readonly guard?: 'auto' | 'on' | 'off'
 }

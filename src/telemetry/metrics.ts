@@ -10,6 +10,8 @@ export interface Metrics {
   readonly exchanges: Counter<'downstream' | 'code'>
   readonly revocations: Counter<'scope' | 'status'>
   readonly lateInjections: Counter
+  /** Credentials found in answers, by downstream and place (`head`, `body`, `request-id`). */
+  readonly leakHits: Counter<'downstream' | 'place'>
   readonly ready: Gauge<'part'>
   text(): Promise<string>
   readonly contentType: string
@@ -50,6 +52,12 @@ function egressMetrics(registers: Registry[]) {
     lateInjections: new Counter({
       name: 'sallyport_late_injections_total',
       help: 'Requests whose bytes left after the right to send them had lapsed. Each one is an alert.',
+      registers,
+    }),
+    leakHits: new Counter({
+      name: 'sallyport_leak_hits_total',
+      help: 'Answers of downstreams that held the injected credential and were withheld, by place. Each one is an alert.',
+      labelNames: ['downstream', 'place'],
       registers,
     }),
   }

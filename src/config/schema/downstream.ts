@@ -72,6 +72,11 @@ export const downstream = z.strictObject({
     .describe(
       'Path of an OpenAPI 3 document: GET and HEAD become `read`, POST, PUT and PATCH `write`, DELETE `critical`, others `never`; `x-sallyport-class` may only tighten.',
     ),
+  guard: z.enum(['auto', 'on', 'off']).optional().meta({
+    description:
+      'Whether answers are searched for the credential, and withheld where they hold it. `auto`: where it is static or opaque, that is no JWT.',
+    default: 'auto',
+  }),
   exchange: exchange.optional().describe('Exchange the subject token for one of this downstream (RFC 8693).'),
   'client-credentials': z
     .strictObject(target)

@@ -359,6 +359,36 @@ export const errorTable = {
     'none',
     'A credential was about to be sent to another origin than its own.',
   ),
+  credential_reflected: row(
+    502,
+    'provider',
+    'configure',
+    'The downstream sent the credential back, so its answer is withheld.',
+  ),
+  credential_too_short: row(
+    502,
+    'operator',
+    'configure',
+    'The credential is too short to be found in answers, so it is not sent while guard is on.',
+  ),
+  range_refused: row(
+    403,
+    'operator',
+    'configure',
+    'Parts of answers are not asked for where answers are searched for the credential.',
+  ),
+  answer_partial_refused: row(
+    502,
+    'provider',
+    'configure',
+    'The downstream answered with a part, which cannot be searched for the credential.',
+  ),
+  answer_coding_refused: row(
+    502,
+    'provider',
+    'configure',
+    'The downstream answered in a coding that cannot be searched for the credential.',
+  ),
   // Downstream.
   downstream_unreachable: row(502, 'provider', 'retry', 'The downstream could not be reached.'),
   downstream_failed: row(502, 'provider', 'retry', 'The downstream broke off.'),

@@ -1,0 +1,179 @@
+import { SallyportError } from '../../model/index.ts'
+import type { Control, Receiver } from '../transport.ts'
+import { decodedHead, readAnswerHead } from './answer-head.ts'
+import { type Coding, Decoder, type DecoderSink } from './coding.ts'
+import { hit, type Search } from './search.ts'
+
+/** Why an answer was withheld. */
+export type Withheld = 'credential_reflected' | 'answer_coding_refused' | 'answer_partial_refused'
+
+export interface Guarding {
+  readonly search: Search
+  /** Told once, before the answer is broken off. */
+  readonly withheld: (why: Withheld, where: 'head' | 'body') => void
+}
+
+/**
+ * Stands between the transport and the transfer, and lets through what does not hold the credential: the head after
+ * every name and value was searched, of the body all but a tail that may be the credential's beginning. On a hit
+ * nothing more is passed, and the request ends as failed.
+ *
+ * The head waits for the first piece of a body whose length is declared, and for what came with it of any other, so
+ * that such a hit can still be answered. A 401 is passed as it is: the transfer shows none to the caller.
+ */
+export class GuardedReceiver implements Receiver, Control, DecoderSink {
+  readonly #receiver: Receiver
+  readonly #guarding: Guarding
+  #control: Control | undefined
+  #head: { readonly status: number; readonly fields: readonly string[] } | undefined
+  #decoder: Decoder | undefined
+  /** The tail that may be the beginning of a needle. */
+  #held: Buffer | undefined
+  #over = false
+  #refusal = false
+  #paused = false
+
+  constructor(receiver: Receiver, guarding: Guarding) {
+    this.#receiver = receiver
+    this.#guarding = guarding
+  }
+
+  onStart(control: Control): void {
+    this.#control = control
+    this.#receiver.onStart(this)
+  }
+
+  onSent(): void {
+    this.#receiver.onSent()
+  }
+
+  onHead(status: number, fields: readonly string[]): void {
+    if (this.#over) return
+    if (status === 401) {
+      this.#refusal = true
+      this.#receiver.onHead(status, fields)
+      return
+    }
+    const { search } = this.#guarding
+    if (fields.some((field) => search.standsIn(field))) {
+      this.#withhold('credential_reflected', 'head')
+      return
+    }
+    const { coding, partial, short } = readAnswerHead(status, fields)
+    if (partial) this.#withhold('answer_partial_refused', 'head')
+    else if (coding === 'unknown') this.#withhold('answer_coding_refused', 'head')
+    else this.#open(status, fields, coding, short)
+  }
+
+  onData(chunk: Buffer, last: boolean): void {
+    if (this.#over) return
+    if (this.#refusal) this.#receiver.onData(chunk, last)
+    else if (this.#decoder === undefined) this.#search(chunk, last)
+    else if (!this.#decoder.write(chunk)) this.#control?.pause()
+  }
+
+  onEnd(): void {
+    if (this.#over) return
+    if (this.#decoder === undefined) this.#finish()
+    else this.#decoder.end()
+  }
+
+  onError(error: Error): void {
+    if (this.#over) return
+    this.#close()
+    this.#receiver.onError(error)
+  }
+
+  onDecoded(bytes: Buffer): void {
+    if (!this.#over) this.#search(bytes, false)
+  }
+
+  onDecodedEnd(): void {
+    if (!this.#over) this.#finish()
+  }
+
+  onUndecodable(): void {
+    if (!this.#over) this.#withhold('answer_coding_refused', 'body')
+  }
+
+  onDrain(): void {
+    if (!this.#over && !this.#paused) this.#control?.resume()
+  }
+
+  pause(): void {
+    this.#paused = true
+    this.#decoder?.pause()
+    this.#control?.pause()
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#decoder?.resume()
+    this.#control?.resume()
+  }
+
+  abort(error: Error): void {
+    this.#control?.abort(error)
+    // The transport may be done while the decoder is not.
+    this.onError(error)
+  }
+
+  #open(status: number, fields: readonly string[], coding: Coding | 'identity', short: boolean): void {
+    if (coding === 'identity') this.#head = { status, fields }
+    else {
+      this.#head = { status, fields: decodedHead(fields) }
+      this.#decoder = new Decoder(coding, this)
+    }
+    // An event stream's head must not wait for an event.
+    if (!short) process.nextTick(this.#passHead)
+  }
+
+  readonly #passHead = (): void => {
+    const head = this.#head
+    if (head === undefined || this.#over) return
+    this.#head = undefined
+    this.#receiver.onHead(head.status, head.fields)
+  }
+
+  #search(chunk: Buffer, last: boolean): void {
+    const text = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk])
+    this.#held = undefined
+    const until = this.#guarding.search.find(text)
+    if (until === hit) this.#withhold('credential_reflected', 'body')
+    else if (last || until === text.length) this.#pass(text, last)
+    else {
+      this.#held = Buffer.from(text.subarray(until))
+      if (until > 0) this.#pass(text.subarray(0, until), false)
+    }
+  }
+
+  #pass(bytes: Buffer, last: boolean): void {
+    this.#passHead()
+    if (!this.#over) this.#receiver.onData(bytes, last)
+  }
+
+  /** The answer is complete, so what was held is no beginning. */
+  #finish(): void {
+    const held = this.#held
+    this.#passHead()
+    this.#close()
+    if (held !== undefined) this.#receiver.onData(held, true)
+    this.#receiver.onEnd()
+  }
+
+  #withhold(why: Withheld, where: 'head' | 'body'): void {
+    this.#guarding.withheld(why, where)
+    const error = new SallyportError(why)
+    this.#close()
+    this.#control?.abort(error)
+    this.#receiver.onError(error)
+  }
+
+  #close(): void {
+    this.#over = true
+    this.#held = undefined
+    this.#head = undefined
+    this.#decoder?.destroy()
+    this.#decoder = undefined
+  }
+}
