@@ -2,7 +2,7 @@
  * sallyport complete beside nginx, HAProxy, Envoy and OpenBao Proxy, in one run, on one upstream. `npm run bench`;
  * the method is in docs/performance.md. Tables go to standard output, progress to standard error.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { startIdp } from '../test/kit/idp.ts'
 import type { Bench, Row, Sample, Target } from './bench.ts'
 import { build, knowsGuard } from './build.ts'
@@ -13,7 +13,7 @@ import { machine } from './machine.ts'
 import { type CommandLine, readOptions, usage } from './options.ts'
 import { atEnd, endAll, pinSelf, removeFolders, temporaryFolder } from './processes.ts'
 import { jsonOf, heading, plain, rowTable, targetTable } from './report.ts'
-import { documentOf, type Results } from './results.ts'
+import { type Results, writeDocument } from './results.ts'
 import { rows } from './rows/index.ts'
 import { createPeerTokens } from './tokens.ts'
 import { startUpstreams } from './upstream.ts'
@@ -58,6 +58,10 @@ function orderOf<T extends { readonly name: string }>(
   return contenders.toSorted((a, b) => place(a) - place(b))
 }
 
+/** `fetch` tells what went wrong in the cause only. */
+const whyOf = (error: unknown): string =>
+  [error, (error as Error).cause].flatMap((each) => (each instanceof Error ? [each.message] : [])).join(': ')
+
 async function play(row: Row, bench: Bench, random: () => number): Promise<Map<string, Sample[]>> {
   const options = bench.options as CommandLine
   const contenders = row.contenders
@@ -69,7 +73,7 @@ async function play(row: Row, bench: Bench, random: () => number): Promise<Map<s
     for (const contender of orderOf(contenders, options, random)) {
       if (interrupted) throw new Error('interrupted')
       const sample = await row.sample(contender, bench).catch((cause: unknown) => {
-        throw new Error(`${row.name}, ${contender.name}: ${(cause as Error).message}`, { cause })
+        throw new Error(`${row.name}, ${contender.name}: ${whyOf(cause)}`, { cause })
       })
       samples.get(contender.name)?.push(sample)
       const short = Object.entries(sample)
@@ -128,11 +132,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 try {
   const options = readOptions(process.argv.slice(2))
   if (options.help) process.stdout.write(usage)
-  else if (options.markdown !== undefined)
-    process.stdout.write(documentOf(JSON.parse(readFileSync(options.markdown, 'utf8')) as Results))
+  else if (options.markdown !== undefined) writeDocument(options.markdown)
   else process.exitCode = await main(options)
 } catch (error) {
-  tell((error as Error).message)
+  tell(interrupted ? 'interrupted' : (error as Error).message)
   process.exitCode = 1
 } finally {
   await clean()

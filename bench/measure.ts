@@ -38,6 +38,7 @@ export async function startChecked(peer: Peer, upstream: 'plain' | 'bodies', ben
   const before = await bench.upstreams.served(origin)
   const contender = await peer.start({ tools, tokens, sallyport, folder, upstream: origin })
   const abort = async () => {
+    process.stderr.write(`${contender.log()}\n`)
     await contender.stop()
     removeFolder(folder)
   }

@@ -1,4 +1,4 @@
-/** Prints how many session tokens a second this process makes: claims, JSON, signature. The argument is for how long. */
+/** Prints how many session tokens this process makes in a second of CPU time: claims, JSON, signature. The argument is for how long. */
 import { randomBytes } from 'node:crypto'
 import { sessionClaims } from '../src/identity/session/claims.ts'
 import { openSigningKeys } from '../src/identity/session/keys.ts'
@@ -19,14 +19,17 @@ function mint(): string {
   return keys.sign(sessionClaims(access, clock.now(), options), access.expiresAt)
 }
 
+/** Per second of CPU time, as `openssl speed` counts. */
 function loop(milliseconds: number): number {
   const start = performance.now()
+  const before = process.cpuUsage()
   let made = 0
   while (performance.now() - start < milliseconds) {
     for (let n = 0; n < 100; n += 1) mint()
     made += 100
   }
-  return (made * 1000) / (performance.now() - start)
+  const { user, system } = process.cpuUsage(before)
+  return (made * 1e6) / (user + system)
 }
 
 loop(500)

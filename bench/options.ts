@@ -19,7 +19,7 @@ export const usage = `npm run bench -- [options]
   --order sallyport,nginx    contenders in this order, the others after them; otherwise shuffled in each round
   --seed N                   for the shuffling
   --out FILE                 everything measured, as JSON
-  --markdown FILE            print the tables of docs/performance.md from such a file, and measure nothing
+  --markdown FILE            put the tables of such a file into docs/performance.md, and measure nothing
 `
 
 const list = (text: string | undefined): string[] => (text ?? '').split(',').filter((name) => name !== '')

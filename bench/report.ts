@@ -58,7 +58,7 @@ export function targetTable(targets: readonly Target[]): Table {
     rows: targets.map((target) => [
       target.name,
       Number.isNaN(target.value) ? '–' : text(target.value),
-      `${target.better === 'higher' ? '≥' : '≤'} ${text(target.floor)}`,
+      target.floor === 0 ? 'reported' : `${target.better === 'higher' ? '≥' : '≤'} ${text(target.floor)}`,
       `${target.better === 'higher' ? '≥' : '≤'} ${text(target.goal)}`,
       verdict(target),
     ]),
@@ -66,6 +66,7 @@ export function targetTable(targets: readonly Target[]): Table {
 }
 
 function verdict(target: Target): string {
+  if (target.floor === 0 && target.value < target.goal) return 'reported'
   if (reaches({ ...target, floor: target.goal })) return 'goal'
   return reaches(target) ? 'floor' : 'below'
 }

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { Sample, Target } from './bench.ts'
 import type { Machine } from './machine.ts'
 import type { CommandLine } from './options.ts'
@@ -15,8 +17,19 @@ export interface Results {
   readonly targets: Target[]
 }
 
-/** The part of docs/performance.md that a run fills. */
-export function documentOf({ machine, options, rows, targets }: Results): string {
+const document = fileURLToPath(new URL('../docs/performance.md', import.meta.url))
+const [from, to] = ['<!-- figures -->', '<!-- end of figures -->']
+
+/** Puts what a run measured between the marks in docs/performance.md. @throws Error where they are not there */
+export function writeDocument(resultsFile: string): void {
+  const results = JSON.parse(readFileSync(resultsFile, 'utf8')) as Results
+  const text = readFileSync(document, 'utf8')
+  const [start, end] = [text.indexOf(from), text.indexOf(to)]
+  if (start === -1 || end < start) throw new Error(`docs/performance.md: ${from} … ${to} are not there`)
+  writeFileSync(document, `${text.slice(0, start)}${from}\n\n${documentOf(results)}\n${text.slice(end)}`)
+}
+
+function documentOf({ machine, options, rows, targets }: Results): string {
   const { versions, ...about } = machine
   const programs = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   const { answer, upload, large } = options.sizes

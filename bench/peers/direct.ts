@@ -13,5 +13,6 @@ export const direct: Peer = {
       headers: { ...callerHeaders, Authorization: `Bearer ${token}` },
     }),
     stop: async () => undefined,
+    log: () => '',
   }),
 }

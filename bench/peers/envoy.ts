@@ -31,6 +31,7 @@ function envoyPeer(name: string, cache: object): Peer {
           headers: { ...callerHeaders, Authorization: `Bearer ${token}` },
         }),
         stop: daemon.kill,
+        log: daemon.log,
       }
     },
   }

@@ -58,6 +58,7 @@ backend next
         headers: { ...callerHeaders, Authorization: `Bearer ${token}` },
       }),
       stop: daemon.kill,
+      log: daemon.log,
     }
   },
 }

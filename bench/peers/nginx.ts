@@ -45,6 +45,7 @@ export const nginx: Peer = {
         headers: { ...callerHeaders, Authorization: `Bearer ${token}` },
       }),
       stop: daemon.stop,
+      log: daemon.log,
     }
   },
 }

@@ -52,6 +52,7 @@ listener "tcp" {
         headers: { ...callerHeaders, 'X-Vault-Token': token },
       }),
       stop: daemon.stop,
+      log: daemon.log,
     }
   },
 }

@@ -30,6 +30,8 @@ export interface Contender {
   /** A request as its callers send it; with another token than the good one where that is given. */
   aim(path: string, token?: string): Aim
   stop(): Promise<void>
+  /** The last lines that it wrote. */
+  log(): string
 }
 
 export interface Peer {

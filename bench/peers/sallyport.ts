@@ -133,6 +133,7 @@ async function startSallyport(setup: Setup, guard: 'off' | 'on'): Promise<Sallyp
       headers: { ...callerHeaders, Authorization: `Bearer ${token}` },
     }),
     stop: daemon.stop,
+    log: daemon.log,
   }
 }
 

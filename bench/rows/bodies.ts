@@ -16,7 +16,7 @@ const contenders: readonly Peer[] = [direct, nginx, envoyCache, sallyport, sally
 /** Uploads are writes: sallyport has the intent of each on the disk before the credential is injected. */
 export const uploads: Row<Peer> = {
   name: 'uploads',
-  about: 'uploads (64 KiB), 32 connections, one token',
+  about: 'uploads, 32 connections, one token',
   quick: false,
   rounds: 3,
   contenders,
@@ -41,7 +41,7 @@ export const uploads: Row<Peer> = {
 /** With the guard on every byte is looked at; that is reported and has no mark. */
 export const large: Row<Peer> = {
   name: 'large',
-  about: 'large answers (1 MiB), 8 connections, one token',
+  about: 'large answers, 8 connections, one token',
   quick: false,
   rounds: 3,
   contenders,
