@@ -103,6 +103,8 @@ export interface WorldOptions {
   readonly downstreamAt?: string
   /** The name by which the downstream is configured and asked for; it resolves to where the downstream is. */
   readonly named?: string
+  /** What every name resolves to; loopback by default where `named` is given, and refused otherwise. */
+  readonly resolving?: string
   /** The downstream speaks TLS. */
   readonly tls?: Certificate
   /** Further downstreams that the server may read from. */
@@ -176,9 +178,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   }
   const dial = createDial(
     slice,
-    options.named === undefined
+    options.named === undefined && options.resolving === undefined
       ? {}
-      : { lookup: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]) },
+      : {
+          lookup: (_name, _options, done) =>
+            done(null, [{ address: options.resolving ?? '127.0.0.1', family: 4 }]),
+        },
   )
   let made = 0
   const egress = createEgress(
@@ -319,6 +324,17 @@ function fakes(options: WorldOptions) {
       order.push('record')
       const recorded = Recorded.written('c', records.length, durability, 0)
       return durability === 'synced' ? Promise.resolve(recorded) : recorded
+    },
+    intend: (event, durability, then) => {
+      if (recordFails.now) {
+        then(new SallyportError('record_unavailable'))
+        return
+      }
+      records.push({ ...event, details: { ...event.details, durability } })
+      order.push('record')
+      const recorded = Recorded.written('c', records.length, durability, 0)
+      if (durability === 'synced') setImmediate(() => then(recorded))
+      else then(recorded)
     },
     finish: (_recorded, outcome) => records.push(outcome),
     note: async (event) => void records.push(event),
