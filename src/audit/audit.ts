@@ -1,4 +1,4 @@
-import type { Durability, RecordEvent, Secret } from '../model/index.ts'
+import type { Durability, RecordEvent, SallyportError, Secret } from '../model/index.ts'
 import type { Recorded } from './recorded.ts'
 
 /** The record, as the other rooms see it (design §8). */
@@ -10,6 +10,11 @@ export interface Audit {
    * @throws record_unavailable, at once or by the promise
    */
   begin(event: RecordEvent, durability: Durability): Recorded | Promise<Recorded>
+  /**
+   * As `begin`, in one write with all else that this turn of the event loop records: `then` is told once, at the end
+   * of the turn for `handed`, after the disk for `synced`. Never throws.
+   */
+  intend(event: RecordEvent, durability: Durability, then: (result: Recorded | SallyportError) => void): void
   /**
    * Write the outcome of an intent. Never throws; an outcome that cannot be written waits until that is possible
    * again, and meanwhile every `begin` fails. The duration since `begin` is added where the outcome has none.

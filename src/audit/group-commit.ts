@@ -29,10 +29,14 @@ interface Waiter {
   readonly reject: (error: unknown) => void
 }
 
+/** Told the number of a line once the kernel has it, or why there is none. */
+export type Handed = (result: number | SallyportError) => void
+
 interface Entry extends Unwritten {
   /** `outcome` survives a failed write; `head` is a signed line. */
   readonly role: 'line' | 'outcome' | 'head'
   readonly waiter?: Waiter
+  readonly handed?: Handed
 }
 
 /**
@@ -46,6 +50,8 @@ export class GroupCommit {
   #state: 'open' | 'failed' | 'closed' = 'open'
   #pending: Entry[] = []
   #waiters: Waiter[] = []
+  /** Lines that are with the kernel, whose writers are told when this turn's write is over. */
+  #untold: { readonly handed: Handed; readonly n: number }[] = []
   #lost = 0
   #retryAtMs = 0
   #soon: NodeJS.Immediate | undefined
@@ -73,6 +79,13 @@ export class GroupCommit {
     this.#flush()
     this.#syncLater()
     return this.#file.tip.n
+  }
+
+  /** Write a line with this tick's others; `handed` is told once the kernel has it. @throws record_unavailable */
+  handSoon(body: string, atMs: number, handed: Handed): void {
+    this.#demandOpen()
+    this.#pending.push({ body, atMs, role: 'line', handed })
+    this.#flushSoon()
   }
 
   /** Write a line with this tick's others; resolves when the disk has it. @throws record_unavailable */
@@ -120,12 +133,13 @@ export class GroupCommit {
   #flushSoon(): void {
     this.#soon ??= setImmediate(() => {
       this.#soon = undefined
-      if (this.#state !== 'open') return
       try {
-        this.#flush()
+        if (this.#state === 'open') this.#flush()
       } catch {
-        return
+        // Who waited for it has been told.
       }
+      this.#tell()
+      if (this.#state !== 'open') return
       if (this.#waiters.length > 0) this.#startSync()
       else this.#syncLater()
     })
@@ -151,7 +165,9 @@ export class GroupCommit {
   #write(entries: readonly Entry[]): void {
     const before = this.#file.tip.n
     this.#file.write(entries)
-    for (const [index, { waiter }] of entries.entries()) {
+    for (let index = 0; index < entries.length; index++) {
+      const { waiter, handed } = entries[index] ?? {}
+      if (handed !== undefined) this.#untold.push({ handed, n: before + 1 + index })
       if (waiter === undefined) continue
       waiter.n = before + 1 + index
       this.#waiters.push(waiter)
@@ -159,6 +175,13 @@ export class GroupCommit {
     const last = entries.at(-1)
     if (last?.role === 'head') this.#deps.heads.wroteHead(this.#file.tip)
     else if (last !== undefined) this.#wroteLine(last.atMs)
+  }
+
+  #tell(): void {
+    if (this.#untold.length === 0) return
+    const untold = this.#untold
+    this.#untold = []
+    for (const { handed, n } of untold) handed(n)
   }
 
   #wroteLine(atMs: number): void {
@@ -251,9 +274,11 @@ export class GroupCommit {
     clearTimeout(this.#syncTimer)
     this.#syncTimer = undefined
     const refused = [...this.#waiters, ...this.#pending.flatMap(({ waiter }) => waiter ?? [])]
+    const unhanded = this.#pending.flatMap(({ handed }) => handed ?? [])
     this.#waiters = []
     this.#pending = this.#pending.filter(({ role }) => role === 'outcome')
     for (const waiter of refused) waiter.reject(new SallyportError('record_unavailable'))
+    for (const handed of unhanded) handed(new SallyportError('record_unavailable'))
   }
 
   #retryLater(): void {

@@ -3,6 +3,7 @@ import {
   type Clock,
   type Durability,
   type RecordEvent,
+  asSallyportError,
   SallyportError,
   type Seconds,
   type Secret,
@@ -117,6 +118,20 @@ function audit({ options, deps, commit, heads, chain, stopSweeping }: Parts): Op
       return typeof n === 'number'
         ? Recorded.written(chain, n, grade, startedAt)
         : n.then((line) => Recorded.written(chain, line, grade, startedAt))
+    },
+    intend: (event, durability, then) => {
+      const grade = options.reads === 'synced' && durability === 'handed' ? 'synced' : durability
+      const startedAt = deps.clock.monotonic()
+      const told = (result: number | SallyportError) =>
+        then(typeof result === 'number' ? Recorded.written(chain, result, grade, startedAt) : result)
+      try {
+        if (grade !== 'handed')
+          Promise.resolve(write(event, grade)).then(told, (error: unknown) => told(asSallyportError(error)))
+        else if (closing !== undefined) told(new SallyportError('record_unavailable'))
+        else commit.handSoon(encode(event), deps.nowMs(), told)
+      } catch (error) {
+        told(asSallyportError(error))
+      }
     },
     finish: (recorded, outcome) => {
       if (closing !== undefined) return

@@ -36,28 +36,28 @@ export interface RecordWho {
 /** One event as a room hands it over; the record adds number, time and hash. Never holds a secret, only fingerprints. */
 export interface RecordEvent {
   readonly kind: RecordKind
-  readonly request?: string
+  readonly request?: string | undefined
   readonly who: RecordWho
-  readonly downstream?: string
-  readonly operation?: string
-  readonly method?: string
-  readonly path?: string
-  readonly tool?: string
-  readonly call?: string
-  readonly class?: RiskClass
-  readonly decision?: 'allow' | 'deny'
-  readonly reason?: ReasonCode
-  readonly rule?: string
-  readonly policy?: string
-  readonly rev?: number
-  readonly approval?: string
-  readonly trace?: string
-  readonly credential?: string
-  readonly status?: number
-  readonly downstreamRequestId?: string
-  readonly durationMs?: number
-  readonly bytesIn?: number
-  readonly bytesOut?: number
-  readonly result?: 'done' | 'failed' | 'aborted' | 'barred' | 'late_injection'
-  readonly details?: Readonly<Record<string, string | number | boolean | readonly string[]>>
+  readonly downstream?: string | undefined
+  readonly operation?: string | undefined
+  readonly method?: string | undefined
+  readonly path?: string | undefined
+  readonly tool?: string | undefined
+  readonly call?: string | undefined
+  readonly class?: RiskClass | undefined
+  readonly decision?: 'allow' | 'deny' | undefined
+  readonly reason?: ReasonCode | undefined
+  readonly rule?: string | undefined
+  readonly policy?: string | undefined
+  readonly rev?: number | undefined
+  readonly approval?: string | undefined
+  readonly trace?: string | undefined
+  readonly credential?: string | undefined
+  readonly status?: number | undefined
+  readonly downstreamRequestId?: string | undefined
+  readonly durationMs?: number | undefined
+  readonly bytesIn?: number | undefined
+  readonly bytesOut?: number | undefined
+  readonly result?: 'done' | 'failed' | 'aborted' | 'barred' | 'late_injection' | undefined
+  readonly details?: Readonly<Record<string, string | number | boolean | readonly string[]>> | undefined
 }

@@ -13,6 +13,9 @@ export function notedAudit(): Audit & { readonly events: RecordEvent[] } {
     begin: () => {
       throw new Error('this fake only notes')
     },
+    intend: () => {
+      throw new Error('this fake only notes')
+    },
     finish: () => {},
     note: async (event) => {
       events.push(event)
