@@ -10,8 +10,12 @@ import {
   type Gate,
   SallyportError,
 } from '../model/index.ts'
+import { after } from './after.ts'
 import type { Bound } from './context.ts'
 import { inject } from './inject.ts'
+import type { KnownAccess } from './known.ts'
+import { asksForRange } from './leak/answer-head.ts'
+import type { LeakGuard } from './leak/leak-guard.ts'
 import { type SendDeps, send } from './send.ts'
 import { record, settle } from './settle.ts'
 import type { Sent } from './transfer.ts'
@@ -21,6 +25,8 @@ export interface AttemptDeps {
   readonly exchange: Pick<Exchange, 'acquire' | 'refused'>
   readonly gate: Gate
   readonly clock: Pick<Clock, 'monotonic'>
+  readonly known: KnownAccess
+  readonly leaks: LeakGuard
   readonly send: SendDeps
   /** How durable the record of a read is before it is sent. */
   readonly reads: Durability
@@ -29,50 +35,115 @@ export interface AttemptDeps {
 /**
  * Sends what was decided, and once more with a fresh credential if the downstream answers 401 and the request can be
  * repeated as it was. A 401 shows that nothing was done, so the method does not matter; only a streamed body cannot
- * be had twice. Each attempt has a record of its own.
- * @throws record_unavailable, before anything is sent
+ * be had twice. Each attempt has a record of its own. `done` is told once; nothing is thrown.
  */
-export async function deliver(bound: Bound, res: ServerResponse, deps: AttemptDeps): Promise<Sent> {
-  const first = await attempt(bound, { number: 1 }, res, deps)
-  if (!first.sent.refused || first.credential === undefined) return first.sent
-  deps.exchange.refused(needOf(bound, deps.gate), first.credential)
-  if (bound.body.kind === 'stream')
-    return { ...first.sent, error: failed('credential_refused_not_repeated', bound) }
-  const second = await attempt(bound, { number: 2, refused: first.credential }, res, deps)
-  if (!second.sent.refused) return second.sent
-  if (second.credential !== undefined) deps.exchange.refused(needOf(bound, deps.gate), second.credential)
-  return { ...second.sent, error: failed('credential_refused', bound) }
+export function deliver(
+  bound: Bound,
+  res: ServerResponse,
+  deps: AttemptDeps,
+  done: (sent: Sent) => void,
+): void {
+  const refused = (attempted: Attempted) => {
+    const { sent, credential } = attempted
+    if (!sent.refused || credential === undefined) return false
+    deps.exchange.refused(needOf(bound, deps.gate), credential)
+    return true
+  }
+  new Attempt({ bound, res, number: 1 }, deps, (first) => {
+    if (!refused(first)) done(first.sent)
+    else if (bound.body.kind === 'stream') {
+      done({ ...first.sent, error: failed('credential_refused_not_repeated', bound) })
+    } else {
+      new Attempt({ bound, res, number: 2, former: first.credential }, deps, (second) => {
+        done(refused(second) ? { ...second.sent, error: failed('credential_refused', bound) } : second.sent)
+      }).begin()
+    }
+  }).begin()
+}
+
+interface Turn {
+  readonly bound: Bound
+  readonly res: ServerResponse
+  readonly number: number
+  /** What the downstream refused in the attempt before. */
+  readonly former?: Credential | undefined
 }
 
 interface Attempted {
   readonly sent: Sent
-  readonly credential?: Credential
+  readonly credential: Credential | undefined
 }
 
 /** Record, acquire, inject, send, settle: what is done anew for each attempt. */
-async function attempt(
-  bound: Bound,
-  turn: { readonly number: number; readonly refused?: Credential },
-  res: ServerResponse,
-  deps: AttemptDeps,
-): Promise<Attempted> {
-  const { permit } = bound
-  const need = needOf(bound, deps.gate)
-  const written = record(bound, turn.number, { audit: deps.audit, reads: deps.reads, rev: need.rev })
-  const recorded = written instanceof Promise ? await written : written
-  let credential: Credential | undefined
-  let sent: Sent
-  try {
-    const acquired = deps.exchange.acquire(need)
-    credential = acquired instanceof Promise ? await acquired : acquired
-    if (credential.fingerprint === turn.refused?.fingerprint) throw failed('credential_refused', bound)
-    const headers = inject(bound.head, credential)
-    sent = await send(permit, { recorded, credential }, { bound, headers, res }, deps.send)
-  } catch (error) {
-    sent = unsent(asSallyportError(error))
+class Attempt {
+  readonly #turn: Turn
+  readonly #deps: AttemptDeps
+  readonly #need: Need
+  #done: ((attempted: Attempted) => void) | undefined
+  #recorded: Parameters<typeof settle>[1]['recorded'] | undefined
+  #credential: Credential | undefined
+
+  constructor(turn: Turn, deps: AttemptDeps, done: (attempted: Attempted) => void) {
+    this.#turn = turn
+    this.#deps = deps
+    this.#done = done
+    this.#need = needOf(turn.bound, deps.gate)
   }
-  settle(bound, { recorded, sent, ...(credential === undefined ? {} : { credential }) }, deps)
-  return { sent, ...(credential === undefined ? {} : { credential }) }
+
+  begin(): void {
+    const { bound, number } = this.#turn
+    record(bound, { number, rev: this.#need.rev }, this.#deps, (recorded) => {
+      if (recorded instanceof SallyportError) {
+        this.#end(unsent(recorded))
+        return
+      }
+      this.#recorded = recorded
+      try {
+        after(this.#deps.exchange.acquire(this.#need), this.#acquired, this.#failed)
+      } catch (error) {
+        this.#failed(error)
+      }
+    })
+  }
+
+  readonly #acquired = (credential: Credential): void => {
+    const { bound, res, former } = this.#turn
+    const recorded = this.#recorded
+    if (recorded === undefined) return
+    this.#credential = credential
+    if (credential.fingerprint === former?.fingerprint) throw failed('credential_refused', bound)
+    const search = this.#deps.leaks.searchFor(bound.downstream, credential)
+    if (search !== undefined && asksForRange(bound.head)) throw failed('range_refused', bound)
+    const headers = inject(bound.head, credential, search !== undefined)
+    const proofs = { permit: bound.permit, recorded, credential }
+    send(proofs, { bound, headers, res, search }, this.#deps.send, this.#end)
+  }
+
+  readonly #failed = (error: unknown): void => {
+    this.#end(unsent(asSallyportError(error)))
+  }
+
+  readonly #end = (sent: Sent): void => {
+    const done = this.#done
+    if (done === undefined) return
+    this.#done = undefined
+    const credential = this.#credential
+    if (this.#recorded !== undefined) {
+      const told = withoutEcho(sent, credential, this.#deps)
+      settle(this.#turn.bound, { recorded: this.#recorded, sent: told, credential }, this.#deps)
+    }
+    done({ sent, credential })
+  }
+}
+
+/** The downstream's own id of the request goes to the record: not where it is the credential. */
+function withoutEcho(sent: Sent, credential: Credential | undefined, { leaks }: AttemptDeps): Sent {
+  const { downstreamRequestId, ...rest } = sent
+  const echoed =
+    downstreamRequestId !== undefined &&
+    credential !== undefined &&
+    leaks.standsIn(credential, downstreamRequestId)
+  return echoed ? rest : sent
 }
 
 function needOf({ access, server, downstream }: Bound, gate: Gate): Need {

@@ -28,7 +28,7 @@ const none: Body = { kind: 'none' }
  */
 export function receiveBody(
   req: IncomingMessage,
-  head: { readonly length?: number; readonly chunked: boolean },
+  head: { readonly length: number | undefined; readonly chunked: boolean },
   stallMs: number,
 ): Body | Promise<Body> {
   const { length, chunked } = head

@@ -22,10 +22,10 @@ export interface Arrived {
   /** Set where the caller asked by a URL of the downstream (`forward.ts`): it is answered with such URLs. */
   readonly forward?: true
   /** Declared length of the body; absent where it is chunked or there is none. */
-  readonly length?: number
+  readonly length: number | undefined
   readonly chunked: boolean
   /** The trace id of a W3C `traceparent`. */
-  readonly trace?: string
+  readonly trace: string | undefined
 }
 
 export interface Identified extends Arrived {
@@ -36,7 +36,7 @@ export interface Routed extends Identified {
   readonly server: Server
   readonly downstream: Downstream
   /** Absent where no configured operation matches: the decision says so. */
-  readonly operation?: Operation
+  readonly operation: Operation | undefined
   readonly work: Work
 }
 

@@ -9,8 +9,11 @@ import type { Log, Metrics } from '../telemetry/index.ts'
 import { answerProblem, answerSocket } from './answer.ts'
 import { connect, type ConnectDeps } from './connect.ts'
 import { type HandleDeps, handle, list } from './handle.ts'
+import { createLeakGuard } from './leak/leak-guard.ts'
+import { KnownAccess } from './known.ts'
 import { createMeter, type Meter } from './meter.ts'
 import type { Doorplate } from './receive.ts'
+import type { SendDeps } from './send.ts'
 import type { Transport } from './transport.ts'
 
 /** Spans are milliseconds. */
@@ -39,7 +42,7 @@ export interface EgressDeps {
   readonly clock: Pick<Clock, 'monotonic'>
   readonly newRequestId: () => string
   readonly log: Log
-  readonly metrics: Pick<Metrics, 'requests' | 'duration' | 'lateInjections'>
+  readonly metrics: Pick<Metrics, 'requests' | 'duration' | 'lateInjections' | 'leakHits'>
 }
 
 export interface Egress {
@@ -52,13 +55,16 @@ export interface Egress {
 }
 
 export function createEgress(slice: EgressSlice, deps: EgressDeps): Egress {
+  const known = new KnownAccess(deps.policy)
   const inside: HandleDeps = {
     ...deps,
+    known,
     door: slice,
     reads: slice.reads,
     stallMs: slice.stallMs,
     meter: createMeter(deps.metrics),
-    send: { ...deps, idleMs: slice.idleMs },
+    leaks: createLeakGuard(),
+    send: { ...deps, idleMs: slice.idleMs, withheld: tellWithheld(deps) },
   }
   const through = connectDeps(slice, deps, inside.meter)
   let running = 0
@@ -75,13 +81,8 @@ export function createEgress(slice: EgressSlice, deps: EgressDeps): Egress {
         return
       }
       running += 1
-      const listing = req.method === 'GET' && req.url === '/downstreams'
-      const work = listing ? list(req, res, inside) : handle(req, res, inside)
-      work.then(done, (error: unknown) => {
-        deps.log.error('egress_broke', {}, error)
-        res.destroy()
-        done()
-      })
+      if (req.url === '/downstreams' && req.method === 'GET') void list(req, res, inside).finally(done)
+      else handle(req, res, inside, done)
     },
     connect: (req, socket, early) => {
       if (closing) {
@@ -98,6 +99,15 @@ export function createEgress(slice: EgressSlice, deps: EgressDeps): Egress {
         idle = resolve
       })
     },
+  }
+}
+
+/** A reflected credential is an alert: the downstream is broken or hostile, and the credential may be elsewhere too. */
+function tellWithheld({ log, metrics }: EgressDeps): SendDeps['withheld'] {
+  return ({ id, downstream }, why, where) => {
+    if (why !== 'credential_reflected') return
+    metrics.leakHits.labels(downstream.name, where).inc()
+    log.error('credential_reflected', { request: id, downstream: downstream.name, where })
   }
 }
 

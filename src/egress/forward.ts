@@ -5,7 +5,8 @@ import { asSallyportError, type Clock, type Downstream, SallyportError } from '.
 import type { Policy } from '../policy/index.ts'
 import type { Log } from '../telemetry/index.ts'
 import { type Authority, defaultPort, readAuthority, type Scheme, withoutDefault } from './authority.ts'
-import type { Arrived, Identified, Routed } from './context.ts'
+import type { Arrived, Routed } from './context.ts'
+import type { KnownAccess } from './known.ts'
 import { match } from './match.ts'
 import { carriesToken, checkQuery, normalisePath, type Target } from './path.ts'
 import { readProxyToken } from './proxy-token.ts'
@@ -25,6 +26,7 @@ export interface ForwardDeps {
   readonly door: Doorplate
   readonly identity: Pick<Identity, 'identify'>
   readonly policy: Policy
+  readonly known: KnownAccess
   readonly audit: Pick<Audit, 'note'>
   readonly log: Log
   readonly clock: Pick<Clock, 'monotonic'>
@@ -44,8 +46,7 @@ export async function routeForward(req: IncomingMessage, id: string, deps: Forwa
   const access = await deps.identity.identify(bearer)
   try {
     const target = locate(asked, access.session.server, deps.policy)
-    const identified: Identified = { ...arrived, target, access }
-    return match(identified, deps.policy)
+    return match({ ...arrived, target }, access, deps)
   } catch (error) {
     const known = asSallyportError(error)
     const { scheme, authority } = asked
@@ -90,8 +91,8 @@ function receiveForward(
       egress: base,
       forward: true,
       chunked,
-      ...(length === undefined ? {} : { length }),
-      ...(trace === undefined ? {} : { trace }),
+      length,
+      trace,
     },
   }
 }

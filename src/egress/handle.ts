@@ -9,11 +9,12 @@ import {
 } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'
+import { after } from './after.ts'
 import { answerJson, answerProblem } from './answer.ts'
 import { type AttemptDeps, deliver } from './attempt.ts'
 import { bind } from './bind.ts'
 import { receiveBody } from './body.ts'
-import type { Identified, Routed } from './context.ts'
+import type { Routed } from './context.ts'
 import { decide } from './decide.ts'
 import { isForward, routeForward } from './forward.ts'
 import { match } from './match.ts'
@@ -35,36 +36,87 @@ export interface HandleDeps extends AttemptDeps {
 }
 
 /**
- * The life of one request. It runs without a turn of the event loop up to the write at the downstream, unless a step
- * has to wait for something: an unknown token, a record that must reach the disk, a credential to be fetched.
+ * The life of one request. Each step runs at once, unless it has to wait for something: an unknown token, a body on
+ * its way, this turn's records, a credential to be fetched. `done` is told once, when all is over. Never throws.
  */
-export async function handle(req: IncomingMessage, res: ServerResponse, deps: HandleDeps): Promise<void> {
-  const id = deps.newRequestId()
-  const start = deps.clock.monotonic()
-  const forward = isForward(req.url)
-  let routed: Routed | undefined
-  let sent: Sent | undefined
-  let error: SallyportError | undefined
-  try {
-    if (forward) routed = await routeForward(req, id, deps)
-    else {
-      const { arrived, bearer } = receive(req, deps.door, { ...deps, id })
-      const known = deps.identity.identify(bearer)
-      const identified: Identified = { ...arrived, access: known instanceof Promise ? await known : known }
-      routed = match(identified, deps.policy)
-    }
-    const decision = decide(routed, deps)
-    if (decision.effect === 'deny') throw denied(routed, decision, deps)
-    const received = receiveBody(req, routed, deps.stallMs)
-    const body = received instanceof Promise ? await received : received
-    const bound = bind({ ...routed, permit: decision.permit }, body)
-    sent = await deliver(bound, res, deps)
-    error = sent.error
-  } catch (thrown) {
-    error = asSallyportError(thrown)
+export function handle(req: IncomingMessage, res: ServerResponse, deps: HandleDeps, done: () => void): void {
+  new Life(req, res, deps, done).begin()
+}
+
+class Life {
+  readonly #req: IncomingMessage
+  readonly #res: ServerResponse
+  readonly #deps: HandleDeps
+  readonly #id: string
+  readonly #start: number
+  #done: (() => void) | undefined
+  #routed: Routed | undefined
+
+  constructor(req: IncomingMessage, res: ServerResponse, deps: HandleDeps, done: () => void) {
+    this.#req = req
+    this.#res = res
+    this.#deps = deps
+    this.#id = deps.newRequestId()
+    this.#start = deps.clock.monotonic()
+    this.#done = done
   }
-  if (error !== undefined) answerProblem(res, error, id, forward ? renderProxyProblem : renderProblem)
-  tell({ id, start, error, sent, downstream: routed?.downstream.name }, deps)
+
+  begin(): void {
+    try {
+      if (isForward(this.#req.url))
+        after(routeForward(this.#req, this.#id, this.#deps), this.#decide, this.#fail)
+      else this.#identify()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #identify(): void {
+    const { door, identity, policy, known } = this.#deps
+    const { arrived, bearer } = receive(this.#req, door, { ...this.#deps, id: this.#id })
+    after(
+      identity.identify(bearer),
+      (access) => this.#decide(match(arrived, access, { policy, known })),
+      this.#fail,
+    )
+  }
+
+  readonly #decide = (routed: Routed): void => {
+    this.#routed = routed
+    const decision = decide(routed, this.#deps)
+    if (decision.effect === 'deny') throw denied(routed, decision, this.#deps)
+    after(
+      receiveBody(this.#req, routed, this.#deps.stallMs),
+      (body) => deliver(bind({ ...routed, permit: decision.permit }, body), this.#res, this.#deps, this.#end),
+      this.#fail,
+    )
+  }
+
+  readonly #fail = (error: unknown): void => {
+    this.#finish(asSallyportError(error), undefined)
+  }
+
+  readonly #end = (sent: Sent): void => {
+    this.#finish(sent.error, sent)
+  }
+
+  #finish(error: SallyportError | undefined, sent: Sent | undefined): void {
+    const done = this.#done
+    if (done === undefined) return
+    this.#done = undefined
+    try {
+      if (error !== undefined) {
+        const render = isForward(this.#req.url) ? renderProxyProblem : renderProblem
+        answerProblem(this.#res, error, this.#id, render)
+      }
+      const downstream = this.#routed?.downstream.name
+      tell({ id: this.#id, start: this.#start, error, sent, downstream }, this.#deps)
+    } catch (broken) {
+      this.#deps.log.error('egress_broke', { request: this.#id }, broken)
+      this.#res.destroy()
+    }
+    done()
+  }
 }
 
 /** The downstreams that the caller's server may name, for `sallyport/fetch`: names and URLs, nothing else. */

@@ -63,8 +63,8 @@ export function receive(
       head: leaving,
       egress: `${'encrypted' in req.socket ? 'https' : 'http'}://${head.host ?? ''}`,
       chunked,
-      ...(length === undefined ? {} : { length }),
-      ...(trace === undefined ? {} : { trace }),
+      length,
+      trace,
     },
   }
 }

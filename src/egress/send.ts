@@ -3,6 +3,8 @@ import type { Recorded } from '../audit/index.ts'
 import { type Credential, type Gate, type LiveWork, SallyportError } from '../model/index.ts'
 import type { Permit } from '../policy/index.ts'
 import type { Bound } from './context.ts'
+import { GuardedReceiver, type Withheld } from './leak/guarded-receiver.ts'
+import type { Search } from './leak/search.ts'
 import { type Sent, Transfer } from './transfer.ts'
 import type { Transport } from './transport.ts'
 
@@ -12,6 +14,8 @@ export interface Cargo {
   /** With the credential in its place. */
   readonly headers: string[]
   readonly res: ServerResponse
+  /** How the answer is searched for the credential; undefined where it is not. */
+  readonly search: Search | undefined
 }
 
 export interface SendDeps {
@@ -19,41 +23,37 @@ export interface SendDeps {
   readonly live: LiveWork
   readonly transport: (origin: string) => Transport
   readonly idleMs: number
+  /** Told of each answer that is not let through. */
+  readonly withheld: (bound: Bound, why: Withheld, where: 'head' | 'body') => void
 }
 
 /**
- * Sends a request that was decided on, recorded, and has its credential, and streams the answer back. Settles when
- * both directions have ended; a 401 of the downstream is not passed on but told as `refused`. Never rejects for what
- * happens on the way: that is in `Sent`.
+ * Sends a request that was decided on, recorded, and has its credential, and streams the answer back. `done` is told
+ * when both directions have ended; a 401 of the downstream is not passed on but told as `refused`. What happens on the
+ * way is in `Sent`.
  * @throws credential_origin_mismatch before anything is dialled
  */
 export function send(
-  permit: Permit,
-  proofs: { readonly recorded: Recorded; readonly credential: Credential },
+  proofs: { readonly permit: Permit; readonly recorded: Recorded; readonly credential: Credential },
   cargo: Cargo,
   deps: SendDeps,
-): Promise<Sent> {
-  const { credential } = proofs
+  done: (sent: Sent) => void,
+): void {
+  const { permit, credential } = proofs
   const { origin } = permit.downstream
   if (credential.origin !== origin) throw new SallyportError('credential_origin_mismatch')
-  const { bound, headers, res } = cargo
-  const work =
-    credential.connection === undefined ? bound.work : { ...bound.work, connection: credential.connection }
+  const { bound, headers, res, search } = cargo
+  const { connection } = credential
+  const work = connection === undefined ? bound.work : { ...bound.work, connection }
   const rev = Math.min(bound.access.rev, credential.rev)
-  const { body } = bound
-  const length = body.kind === 'stream' ? body.length : undefined
   const { gate, idleMs } = deps
-  return new Promise((settle) => {
-    const transfer = new Transfer({ bound, res, settle, work, rev, gate, idleMs })
-    transfer.begin(deps.live.open(work, transfer))
-    const { path, method } = bound
-    const request = {
-      path,
-      method,
-      headers,
-      body: transfer.body,
-      ...(length === undefined ? {} : { length }),
-    }
-    deps.transport(origin).send(request, transfer)
-  })
+  const transfer = new Transfer({ bound, res, settle: done, work, rev, gate, idleMs })
+  transfer.begin(deps.live.open(work, transfer))
+  const { path, method, body } = bound
+  const length = body.kind === 'stream' ? body.length : undefined
+  const receiver =
+    search === undefined
+      ? transfer
+      : new GuardedReceiver(transfer, { search, withheld: (why, where) => deps.withheld(bound, why, where) })
+  deps.transport(origin).send({ path, method, headers, body: transfer.body, length }, receiver)
 }

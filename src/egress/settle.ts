@@ -7,64 +7,90 @@ import type {
   Durability,
   ReasonCode,
   RecordEvent,
-  RecordWho,
+  SallyportError,
 } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { Log } from '../telemetry/index.ts'
 import type { Bound, Routed } from './context.ts'
+import { type KnownAccess, whoOf } from './known.ts'
+import type { LeakGuard } from './leak/leak-guard.ts'
 import type { Sent } from './transfer.ts'
 
 /**
  * Writes the intent of a request before anything of it is done. Reads are as durable as configured, everything that
- * changes something is on the disk first. @throws record_unavailable
+ * changes something is on the disk first. `then` is told once, of the record or of `record_unavailable`.
  */
 export function record(
   bound: Bound,
-  attempt: number,
-  deps: { readonly audit: Audit; readonly reads: Durability; readonly rev: number },
-): Recorded | Promise<Recorded> {
-  const { permit } = bound
-  const read = permit.operation.class === 'read'
-  return deps.audit.begin(
-    {
-      ...about(bound),
-      kind: 'intent',
-      operation: permit.operation.id,
-      class: permit.operation.class,
-      decision: 'allow',
-      reason: 'allowed',
-      rule: permit.rule,
-      policy: permit.policy,
-      rev: deps.rev,
-      ...(attempt === 1 ? {} : { details: { attempt } }),
-    },
-    read ? deps.reads : 'synced',
-  )
+  attempt: { readonly number: number; readonly rev: number },
+  deps: { readonly audit: Audit; readonly reads: Durability; readonly known: KnownAccess },
+  then: (result: Recorded | SallyportError) => void,
+): void {
+  const { permit, access } = bound
+  const { operation, rule, policy } = permit
+  const event: RecordEvent = {
+    kind: 'intent',
+    request: bound.id,
+    who: deps.known.of(access).who,
+    downstream: bound.downstream.name,
+    method: bound.method,
+    path: bound.target.path,
+    tool: access.call?.tool,
+    call: access.call?.id,
+    trace: bound.trace,
+    operation: operation.id,
+    class: operation.class,
+    decision: 'allow',
+    reason: 'allowed',
+    rule,
+    policy,
+    rev: attempt.rev,
+    details: attempt.number === 1 ? undefined : { attempt: attempt.number },
+  }
+  deps.audit.intend(event, operation.class === 'read' ? deps.reads : 'synced', then)
 }
 
 /** Writes how it ended. Queries and bodies are in neither half. */
 export function settle(
   bound: Bound,
-  ended: { readonly recorded: Recorded; readonly sent: Sent; readonly credential?: Credential },
-  deps: { readonly audit: Audit; readonly clock: Pick<Clock, 'monotonic'> },
+  ended: {
+    readonly recorded: Recorded
+    readonly sent: Sent
+    readonly credential: Credential | undefined
+  },
+  deps: {
+    readonly audit: Audit
+    readonly clock: Pick<Clock, 'monotonic'>
+    readonly known: KnownAccess
+    readonly leaks: LeakGuard
+  },
 ): void {
   const { recorded, sent, credential } = ended
-  const reason = sent.error?.code
   deps.audit.finish(recorded, {
     kind: 'outcome',
     request: bound.id,
-    who: who(bound),
+    who: deps.known.of(bound.access).who,
     downstream: bound.downstream.name,
     operation: bound.permit.operation.id,
     result: sent.result,
     bytesIn: sent.bytesIn,
     bytesOut: sent.bytesOut,
     durationMs: Math.round(deps.clock.monotonic() - bound.at),
-    ...(sent.status === undefined ? {} : { status: sent.status }),
-    ...(sent.downstreamRequestId === undefined ? {} : { downstreamRequestId: sent.downstreamRequestId }),
-    ...(credential === undefined ? {} : { credential: credential.fingerprint }),
-    ...(reason === undefined ? {} : { reason }),
+    status: sent.status,
+    downstreamRequestId: harmless(sent.downstreamRequestId, credential, deps.leaks),
+    credential: credential?.fingerprint,
+    reason: sent.error?.code,
   })
+}
+
+/** A downstream that tells the credential for its request's id has not told an id. */
+function harmless(
+  id: string | undefined,
+  credential: Credential | undefined,
+  leaks: LeakGuard,
+): string | undefined {
+  const told = id !== undefined && credential !== undefined && leaks.standsIn(credential, id)
+  return told ? undefined : id
 }
 
 /** Writes a denial. The answer does not wait for it: nothing was done that it would have to precede. */
@@ -108,7 +134,7 @@ export function recordRefusal(
   const event: RecordEvent = {
     kind: 'denial',
     request: id,
-    who: who(refused),
+    who: whoOf(access),
     method,
     decision: 'deny',
     reason,
@@ -131,23 +157,11 @@ function about(routed: Routed): Omit<RecordEvent, 'kind'> {
   const { id, method, downstream, target, access, trace } = routed
   return {
     request: id,
-    who: who(routed),
+    who: whoOf(access),
     downstream: downstream.name,
     method,
     path: target.path,
     ...(access.call === undefined ? {} : { tool: access.call.tool, call: access.call.id }),
     ...(trace === undefined ? {} : { trace }),
-  }
-}
-
-export function who({ access }: { readonly access: Access }): RecordWho {
-  const { session, actor, jti } = access
-  return {
-    principal: session.principal,
-    client: session.client,
-    server: session.server,
-    sid: session.sid,
-    jti,
-    ...(actor === undefined ? {} : { actor }),
   }
 }

@@ -18,14 +18,14 @@ import type { Control, Receiver } from './transport.ts'
 export interface Sent {
   readonly result: 'done' | 'failed' | 'aborted' | 'barred' | 'late_injection'
   /** The downstream's status, once it had one. */
-  readonly status?: number
-  readonly downstreamRequestId?: string
+  readonly status?: number | undefined
+  readonly downstreamRequestId?: string | undefined
   /** Of the body, from the caller. */
   readonly bytesIn: number
   /** Of the body, to the caller. */
   readonly bytesOut: number
   /** What to answer, or, where an answer has begun, why to break it off. */
-  readonly error?: SallyportError
+  readonly error?: SallyportError | undefined
   /** The downstream answered 401: it does not take this credential. */
   readonly refused: boolean
 }
@@ -107,7 +107,8 @@ export class Transfer implements Receiver, LiveHandle {
     this.#status = status
     this.#downstreamRequestId = readDownstreamId(head)
     if (status === 401) this.#refuse()
-    else this.#pass(() => this.#answer(status, head))
+    else if (this.#frozen) this.#held.push(() => this.#answer(status, head))
+    else this.#answer(status, head)
   }
 
   onData(chunk: Buffer, last: boolean): void {
@@ -116,14 +117,13 @@ export class Transfer implements Receiver, LiveHandle {
       if (this.#drained > wholeBodyBytes) this.#stop(new Error('the refusal is too long'))
       return
     }
-    this.#pass(() => this.#deliver(chunk, last))
+    if (this.#frozen) this.#held.push(() => this.#deliver(chunk, last))
+    else this.#deliver(chunk, last)
   }
 
   onEnd(): void {
-    this.#pass(() => {
-      if (!this.#refused) this.#finish()
-      this.#end({})
-    })
+    if (this.#frozen) this.#held.push(() => this.#complete())
+    else this.#complete()
   }
 
   onError(error: Error): void {
@@ -148,19 +148,20 @@ export class Transfer implements Receiver, LiveHandle {
     this.#resume()
   }
 
-  /** Now, or when thawed. */
-  #pass(step: () => void): void {
-    if (this.#frozen) this.#held.push(step)
-    else step()
+  #complete(): void {
+    if (!this.#refused) this.#finish()
+    this.#end({})
   }
 
   #answer(status: number, head: readonly string[]): void {
     const { res, bound } = this.#parts
     res.writeHead(status, returningHead(status, head, bound))
     // A body that comes in the same read leaves with the header in one write; an event stream must not wait for one.
-    process.nextTick(() => {
-      if (this.#bytesOut === 0 && !this.#ended && !this.#frozen) res.flushHeaders()
-    })
+    process.nextTick(this.#flush)
+  }
+
+  readonly #flush = (): void => {
+    if (this.#bytesOut === 0 && !this.#ended && !this.#frozen) this.#parts.res.flushHeaders()
   }
 
   #deliver(chunk: Buffer, last: boolean): void {
@@ -253,9 +254,9 @@ export class Transfer implements Receiver, LiveHandle {
       bytesIn: bound.body.kind === 'whole' ? bound.body.bytes.length : (this.#stream?.bytes ?? 0),
       bytesOut: this.#bytesOut,
       refused: this.#refused,
-      ...(this.#status === undefined ? {} : { status: this.#status }),
-      ...(this.#downstreamRequestId === undefined ? {} : { downstreamRequestId: this.#downstreamRequestId }),
-      ...(end.error === undefined ? {} : { error: end.error }),
+      status: this.#status,
+      downstreamRequestId: this.#downstreamRequestId,
+      error: end.error,
     })
   }
 }

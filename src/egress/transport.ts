@@ -9,7 +9,7 @@ export interface Outgoing {
   readonly headers: readonly string[]
   readonly body: Buffer | StreamBody | null
   /** The declared length of a streamed body, in bytes; absent where it is chunked. */
-  readonly length?: number
+  readonly length: number | undefined
 }
 
 /** What can be done to a request under way. Without effect once it has ended. */

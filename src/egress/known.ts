@@ -1,0 +1,78 @@
+import type { Access, Downstream, Operation, RecordWho, Work } from '../model/index.ts'
+import type { Decision } from '../model/index.ts'
+import type { Permit, Policy } from '../policy/index.ts'
+
+/** What requests with one token to one downstream have in common. */
+export interface KnownPlace {
+  readonly work: Work
+  /** Decisions without a call: by operation, and of one policy. */
+  readonly decisions: Map<Operation | undefined, Decision<Permit>>
+}
+
+/** What all requests with one token have in common, worked out at the first of them. */
+export interface Known {
+  readonly who: RecordWho
+  /** By downstream. */
+  readonly places: Map<string, KnownPlace>
+}
+
+/**
+ * Remembers by the verified token, which is one object for as long as it is known, so nothing here outlives it. The
+ * decision is a pure function of the token, the operation and the policy; what is not pure, the gate, is asked anew
+ * for every request.
+ */
+export class KnownAccess {
+  readonly #policy: Pick<Policy, 'version'>
+  #version: string
+  #known = new WeakMap<Access, Known>()
+
+  constructor(policy: Pick<Policy, 'version'>) {
+    this.#policy = policy
+    this.#version = policy.version
+  }
+
+  of(access: Access): Known {
+    if (this.#version !== this.#policy.version) {
+      this.#version = this.#policy.version
+      this.#known = new WeakMap()
+    }
+    let known = this.#known.get(access)
+    if (known === undefined) {
+      known = { who: whoOf(access), places: new Map() }
+      this.#known.set(access, known)
+    }
+    return known
+  }
+
+  placeOf(access: Access, downstream: Downstream): KnownPlace {
+    const { places } = this.of(access)
+    let place = places.get(downstream.name)
+    if (place === undefined) {
+      place = { work: workOf(access, downstream), decisions: new Map() }
+      places.set(downstream.name, place)
+    }
+    return place
+  }
+}
+
+export function whoOf({ session, actor, jti }: Access): RecordWho {
+  return {
+    principal: session.principal,
+    client: session.client,
+    server: session.server,
+    sid: session.sid,
+    jti,
+    ...(actor === undefined ? {} : { actor }),
+  }
+}
+
+function workOf({ session, call }: Access, downstream: Downstream): Work {
+  return {
+    principal: session.principal,
+    client: session.client,
+    server: session.server,
+    sid: session.sid,
+    downstream: downstream.name,
+    ...(call === undefined ? {} : { tool: call.tool, call: call.id }),
+  }
+}
