@@ -1,27 +1,36 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { decodeJwt } from 'jose'
-import { steppedClock } from '../kit/stepped-clock.ts'
-import { type Idp, startIdp } from '../kit/idp.ts'
-import { aDownstream, aLogin, exchange, type Opened, opened } from '../identity/opened.ts'
+import { describe, expect, it } from 'vitest'
+import { openScene, type Scene, shapeOf } from './scene.ts'
 
-const clock = steppedClock()
-let idp: Idp
-let at: Opened
-
-beforeAll(async () => {
-  idp = await startIdp({ clock })
-})
-afterAll(() => idp.close())
-beforeEach(() => {
-  at = opened({
-    logins: [aLogin(idp)],
-    clock,
-    downstreams: [
-      aDownstream('orders', 'https://api.example.com'),
-      aDownstream('github', 'https://github.example'),
-    ],
+const open = () =>
+  openScene({
+    servers: `
+  crm:
+    url: "http://127.0.0.1:3000/mcp"
+    resource: https://crm.example
+    audiences: ["https://crm.example"]
+    allow: [anyone]
+    direct: [api, github]
+  billing:
+    url: "http://127.0.0.1:3001/mcp"
+    resource: https://billing.example
+    allow: [anyone]
+    direct: [orders]`,
+    downstreams: ({ downstream }) =>
+      [
+        ['api', 'https://api.example.com'],
+        ['github', 'https://github.example'],
+      ]
+        .map(
+          ([name, resource]) => `
+  ${name}:
+    url: "${downstream}"
+    resource: ${resource}
+    static: { header: X-Api-Key, value: file:secret, per: all, owner: tests }
+    operations: [{ op: "GET /orders/{id}", class: read }]`,
+        )
+        .join(''),
   })
-})
 
 const near = [
   '*',
@@ -32,109 +41,157 @@ const near = [
   'https://api.example.com/',
   'https://api.example.com%2f',
   'https://api.example.com%2fadmin',
+  'https://api.example.com%00',
   'https://api.example.com/admin',
+  'https://api.example.com/../admin',
   'https://api.example.com:443',
+  'https://api.example.com:8443',
   'https://user@api.example.com',
+  'https://user:pw@api.example.com',
   'https://api.example.com@evil.example',
+  'https://evil.example/https://api.example.com',
   'https://api.example.com#x',
   'https://api.example.com?x',
   'https://API.example.com',
   'HTTPS://api.example.com',
   'http://api.example.com',
+  'https:\\\\api.example.com',
+  'https:api.example.com',
+  '//api.example.com',
+  'api.example.com',
   'https://api.example.co',
+  'https://xn--pi-7ia.example.com',
   'https://api。example.com',
+  'https://аpi.example.com',
   ' https://api.example.com',
+  'https://api.example.com ',
   'https://api.example.com https://github.example',
   'https://api.example.com,https://github.example',
-  'Orders',
-  'orders ',
-  'order',
-  'orders/',
-  'ordеrs',
+  '["https://api.example.com"]',
+  'Api',
+  'api ',
+  'ap',
+  'api/',
+  'api,github',
+  'аpi',
   'constructor',
   '__proto__',
 ]
 
-describe('A09 asking for more than is configured', () => {
-  it.each(near)('a near miss refuses the whole request: %s', async (target) => {
-    const face = await at.app()
-    for (const over of [
-      { audience: target },
-      { resource: target },
-      { audience: ['orders', target] },
-      { audience: 'orders', resource: target },
-      { resource: [target, 'https://api.example.com'] },
-    ]) {
-      const answer = await exchange(face, await idp.token(), over)
-      expect([answer.status, answer.body['error']]).toEqual([400, 'invalid_target'])
-      expect(answer.body['access_token']).toBeUndefined()
+const audiencesIn = (body: Record<string, any>) => decodeJwt(body['access_token']).aud
+const nothing = async (scene: Scene) => {
+  expect(await scene.sessions()).toBe(0)
+  expect(scene.downstream.connections).toBe(0)
+}
+
+describe('A09 audience widening: targets beyond what is configured', () => {
+  it('a wildcard or near miss refuses the whole request, alone and beside one that is right', async () => {
+    const scene = await open()
+    const token = await scene.idp.token()
+    for (const target of near) {
+      for (const asked of [
+        { audience: target },
+        { resource: target },
+        { audience: ['api', target] },
+        { audience: [target, 'api'] },
+        { resource: ['https://api.example.com', target] },
+        { audience: 'github', resource: target },
+      ]) {
+        const { status, body } = await scene.mint(token, asked)
+        expect([target, status, body['error'], body['access_token']]).toEqual([
+          target,
+          400,
+          'invalid_target',
+          undefined,
+        ])
+      }
     }
-    expect([at.around.handed, at.around.put]).toEqual([[], []])
+    await nothing(scene)
   })
 
-  it('a name is no resource', async () => {
-    const answer = await exchange(await at.app(), await idp.token(), { resource: 'orders' })
-    expect(answer.body['error']).toBe('invalid_target')
+  it('a name is no resource (RFC 8707 §2)', async () => {
+    const scene = await open()
+    const { body } = await scene.mint(await scene.idp.token(), { resource: 'api' })
+    expect(body['error']).toBe('invalid_target')
+    await nothing(scene)
   })
 
-  it('a downstream that the policy does not admit is answered like one that does not exist', async () => {
-    at.around.admit = (_facts, names) => ({
-      effect: 'allow',
-      permit: names.filter((name) => name === 'orders'),
-      reason: 'allowed',
-      rule: 'r',
-    })
-    const face = await at.app()
-    const known = await exchange(face, await idp.token(), { audience: ['orders', 'github'] })
-    const unknown = await exchange(face, await idp.token(), { audience: ['orders', 'nothing'] })
-    const { request_id: _one, ...first } = known.body
-    const { request_id: _other, ...second } = unknown.body
-    expect([known.status, first]).toEqual([unknown.status, second])
-    expect(first['error']).toBe('invalid_target')
+  it('a downstream of another server is answered like one that does not exist', async () => {
+    const scene = await open()
+    const token = await scene.idp.token()
+    const known = await scene.mint(token, { audience: ['api', 'orders'] })
+    const itsResource = await scene.mint(token, { resource: 'https://orders.example' })
+    const unknown = await scene.mint(token, { audience: ['api', 'nothing'] })
+    expect(known.body['error']).toBe('invalid_target')
+    expect([shapeOf(known), shapeOf(itsResource)]).toEqual([shapeOf(unknown), shapeOf(unknown)])
+    await nothing(scene)
   })
 
-  it('two targets that are configured are two audiences, and nothing besides', async () => {
-    const face = await at.app()
-    const both = { audience: 'orders', resource: 'https://github.example' }
-    const { body } = await exchange(face, await idp.token(), both)
-    expect(decodeJwt(body['access_token']).aud).toEqual([
-      'https://crm.example',
-      'https://api.example.com',
-      'https://github.example',
-    ])
-    const one = await exchange(face, await idp.token(), {
-      audience: ['orders', 'orders', 'https://api.example.com'],
-    })
-    expect(decodeJwt(one.body['access_token']).aud).toEqual([
-      'https://crm.example',
-      'https://api.example.com',
-    ])
-    const own = await exchange(face, await idp.token(), { resource: 'https://crm.example' })
-    expect(decodeJwt(own.body['access_token']).aud).toEqual(['https://crm.example'])
+  it('several that are configured for the server are granted, and nothing besides (design §4)', async () => {
+    const scene = await open()
+    const token = await scene.idp.token()
+    const both = ['https://crm.example', 'https://api.example.com', 'https://github.example']
+    for (const asked of [
+      { audience: ['api', 'github'] },
+      { audience: 'api', resource: 'https://github.example' },
+      { resource: ['https://github.example', 'https://api.example.com'] },
+      {},
+    ]) {
+      expect(audiencesIn((await scene.mint(token, asked)).body)).toEqual(both)
+    }
+    const one = await scene.mint(token, { audience: ['api', 'api', 'https://api.example.com'] })
+    expect(audiencesIn(one.body)).toEqual(['https://crm.example', 'https://api.example.com'])
+    const own = await scene.mint(token, { resource: 'https://crm.example' })
+    expect(audiencesIn(own.body)).toEqual(['https://crm.example'])
   })
 
-  it.each([
-    'orders.write',
-    'orders.read orders.write',
-    'ORDERS.READ',
-    'orders.*',
-    '*',
-    'orders.read openid',
-    'orders',
-  ])('a scope beyond the subject token refuses the request: %s', async (scope) => {
-    const answer = await exchange(await at.app(), await idp.token({ scope: 'orders.read' }), { scope })
-    expect([answer.status, answer.body['error']]).toEqual([400, 'invalid_scope'])
+  it('what was not asked for is not opened by what was', async () => {
+    const scene = await open()
+    const { body } = await scene.mint(await scene.idp.token(), { audience: 'api' })
+    const other = await scene.ask(body['access_token'], '/downstream/github/orders/1')
+    expect([other.status, other.code]).toEqual([403, 'downstream_not_granted'])
+    expect(scene.downstream.connections).toBe(0)
+    expect((await scene.ask(body['access_token'], '/downstream/api/orders/1')).status).toBe(200)
+  })
+})
+
+describe('A09 audience widening: a scope ⊃ the subject’s', () => {
+  it('refuses the request', async () => {
+    const scene = await open()
+    const token = await scene.idp.token({ scope: 'orders.read profile' })
+    for (const scope of [
+      'orders.write',
+      'orders.read orders.write',
+      'ORDERS.READ',
+      'orders.*',
+      '*',
+      'orders.read openid',
+      'orders',
+      'orders.read.all',
+      'orders.read  profile',
+      'orders.read\tprofile',
+      '"orders.read"',
+    ]) {
+      const { status, body } = await scene.mint(token, { scope })
+      expect([scope, status, body['error']]).toEqual([
+        scope,
+        400,
+        expect.stringMatching(/^invalid_(scope|request)$/),
+      ])
+    }
+    await nothing(scene)
   })
 
-  it('a minted scope is never more than the subject token has', async () => {
-    const face = await at.app()
-    const scopes = async (has: string | undefined, asked?: string) => {
-      const { body } = await exchange(face, await idp.token({ scope: has }), { scope: asked })
+  it('is never minted: the scope of a session token is within the subject’s', async () => {
+    const scene = await open()
+    const scopeOf = async (has: string | undefined, asked?: string) => {
+      const { body } = await scene.mint(await scene.idp.token({ scope: has }), { scope: asked })
       expect(decodeJwt(body['access_token'])['scope']).toBe(body['scope'])
       return body['scope']
     }
-    expect(await scopes('a b')).toBe('a b')
-    expect(await scopes('a b', 'b')).toBe('b')
-    expect(await scopes(undefined)).toBe('')
+    expect(await scopeOf('a b')).toBe('a b')
+    expect(await scopeOf('a b', 'b')).toBe('b')
+    expect(await scopeOf('a b', 'b a b')).toBe('b a')
+    expect(await scopeOf(undefined)).toBe('')
   })
 })

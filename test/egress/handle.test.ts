@@ -31,8 +31,9 @@ describe('what is refused before anything is sent', () => {
     expect(world.seen).toEqual([])
   })
 
-  it('answers 404 for a downstream that is not configured', async () => {
-    expect((await world.ask('/downstream/other/x')).json().code).toBe('downstream_unknown')
+  it('answers for a downstream that is not configured as for one that the token does not name', async () => {
+    const answer = await world.ask('/downstream/other/x')
+    expect([answer.status, answer.json().code]).toEqual([403, 'downstream_not_granted'])
     expect((await world.ask('/elsewhere')).json().code).toBe('not_found')
   })
 
