@@ -22,6 +22,7 @@ import type { Meter } from './meter.ts'
 import { type Doorplate, receive, receivePlain } from './receive.ts'
 import { recordDenial } from './settle.ts'
 import type { Sent } from './transfer.ts'
+import { refusalOfUnnamed } from './unnamed.ts'
 
 export interface HandleDeps extends AttemptDeps {
   readonly door: Doorplate
@@ -73,10 +74,14 @@ class Life {
 
   #identify(): void {
     const { door, identity, policy, known } = this.#deps
-    const { arrived, bearer } = receive(this.#req, door, { ...this.#deps, id: this.#id })
+    const { arrived, bearer } = receive(this.#req, door, { id: this.#id, at: this.#start })
     after(
       identity.identify(bearer),
-      (access) => this.#decide(match(arrived, access, { policy, known })),
+      (access) => {
+        const unnamed = refusalOfUnnamed(arrived, access, this.#deps)
+        if (unnamed !== undefined) throw unnamed
+        this.#decide(match(arrived, access, { policy, known }))
+      },
       this.#fail,
     )
   }
