@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { type Clock, SallyportError } from '../model/index.ts'
+import { SallyportError } from '../model/index.ts'
 import type { Arrived } from './context.ts'
 import { carriesToken, readTarget } from './path.ts'
 import { comparableName, connectionNames, mayLeave } from './strip.ts'
@@ -10,11 +10,6 @@ export interface Doorplate {
   readonly hosts: readonly string[]
   /** Browser origins that are served; none by default. */
   readonly origins: readonly string[]
-}
-
-export interface ReceiveDeps {
-  readonly clock: Pick<Clock, 'monotonic'>
-  readonly newRequestId: () => string
 }
 
 /** The headers that decide how a request is read, and the rest that may leave. */
@@ -38,7 +33,7 @@ export interface Head {
 export function receive(
   req: IncomingMessage,
   door: Doorplate,
-  deps: ReceiveDeps & { readonly id: string },
+  { id, at }: { readonly id: string; readonly at: number },
 ): { readonly arrived: Arrived; readonly bearer: string } {
   const { method = '', url = '' } = req
   // Node's parser takes a request line without a version as HTTP/0.9, and 1.0 has other rules for a body's end.
@@ -56,8 +51,8 @@ export function receive(
   return {
     bearer,
     arrived: {
-      id: deps.id,
-      at: deps.clock.monotonic(),
+      id,
+      at,
       method,
       target,
       head: leaving,
@@ -89,12 +84,35 @@ export function readHead(raw: readonly string[], door: Doorplate): Head {
     trace: undefined,
   }
   for (let index = 0; index < raw.length; index += 2) {
-    const name = (raw[index] ?? '').toLowerCase()
+    const field = fieldOf(raw[index] ?? '')
     const value = raw[index + 1] ?? ''
-    readers.get(name)?.(head, value, door)
-    if (mayLeave(comparableName(name))) head.leaving.push(name, value)
+    field.read?.(head, value, door)
+    if (field.leaves) head.leaving.push(field.name, value)
   }
   return head
+}
+
+type Reader = (head: Head, value: string, door: Doorplate) => void
+
+/** What a header's name alone says of it. */
+interface Field {
+  /** In lower case. */
+  readonly name: string
+  readonly leaves: boolean
+  readonly read: Reader | undefined
+}
+
+/** By name as it was written. The same few come with every request, so each is judged once; the rest every time. */
+const fields = new Map<string, Field>()
+const maxFields = 1024
+
+function fieldOf(written: string): Field {
+  const known = fields.get(written)
+  if (known !== undefined) return known
+  const name = written.toLowerCase()
+  const field = { name, leaves: mayLeave(comparableName(name)), read: readers.get(name) }
+  if (fields.size < maxFields && written.length <= 64) fields.set(written, field)
+  return field
 }
 
 /** Where a name stands twice, two readers may each take another value. */
@@ -103,7 +121,7 @@ function once(former: unknown, code: 'request_malformed' | 'token_ambiguous' = '
 }
 
 /** Headers that say how the request is to be read. */
-const readers = new Map<string, (head: Head, value: string, door: Doorplate) => void>([
+const readers = new Map<string, Reader>([
   [
     'host',
     (head, value) => {
@@ -190,8 +208,8 @@ export function readBearer(authorization: string | undefined): string {
     throw new SallyportError('token_missing')
   const token = authorization.slice(7).trim()
   if (token === '') throw new SallyportError('token_missing')
-  if (/[\s,]/.test(token)) throw new SallyportError('token_ambiguous')
-  if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) throw new SallyportError('token_malformed')
+  if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token))
+    throw new SallyportError(/[\s,]/.test(token) ? 'token_ambiguous' : 'token_malformed')
   return token
 }
 
