@@ -33,7 +33,8 @@ export function returningHead(status: number, answered: readonly string[], bound
     if (!mayReturn(comparable) || hop?.includes(comparable) === true) continue
     // RFC 9110 §8.6: a 204 has no length; one that is there is another message's.
     if (status === 204 && name === 'content-length') continue
-    head.push(name, rewritten.has(name) ? moved(name, value, bound) : value)
+    const passed = rewritten.has(name) ? moved(name, value, bound) : value
+    if (passed !== undefined) head.push(name, passed)
   }
   return head
 }
@@ -49,7 +50,7 @@ function hopNames(head: readonly string[]): string[] | undefined {
   return names
 }
 
-function moved(name: string, value: string, bound: Bound): string {
+function moved(name: string, value: string, bound: Bound): string | undefined {
   const { downstream, egress, forward, path } = bound
   const asked = downstream.origin + path
   return rewriteHeader(name, value, { downstream, egress, asked, ...(forward ? { forward } : {}) })

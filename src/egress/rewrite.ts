@@ -14,41 +14,61 @@ export interface Vantage {
 export const rewritten: ReadonlySet<string> = new Set(['location', 'content-location', 'link'])
 
 /**
- * One header value with every URL of the downstream's origin turned into its place at the egress. Others pass as
- * they are; they are no place to bring a token to. What is not a URL passes too.
+ * One header value with every URL of the downstream's origin turned into its place at the egress, or undefined for
+ * one that must not pass. Other URLs pass in `Location` and `Content-Location`, except one that names the egress
+ * itself: it would bring the caller to another downstream than it asked, and with its token. In `Link` they do not
+ * pass, since clients follow those with their token. What is not a URL passes.
  */
-export function rewriteHeader(name: string, value: string, vantage: Vantage): string {
-  return name === 'link' ? rewriteLink(value, vantage) : rewriteUrl(value, vantage)
+export function rewriteHeader(name: string, value: string, vantage: Vantage): string | undefined {
+  if (name === 'link') return rewriteLink(value, vantage)
+  const url = read(value, vantage)
+  if (url === undefined) return value
+  return placeOf(url, vantage) ?? (isEgress(url, vantage) ? undefined : besides(url, value, vantage))
 }
 
-function rewriteUrl(text: string, { downstream, egress, asked, forward }: Vantage): string {
-  if (!URL.canParse(text, asked)) return text
-  const url = new URL(text, asked)
-  if (url.origin !== downstream.origin || url.username !== '' || url.password !== '') return text
+function read(text: string, { asked }: Vantage): URL | undefined {
+  return URL.canParse(text, asked) ? new URL(text, asked) : undefined
+}
+
+/** Where a URL of the downstream is found at the egress; undefined where it is none of those. */
+function placeOf(url: URL, { downstream, egress, forward }: Vantage): string | undefined {
+  if (!isOfDownstream(url, downstream)) return undefined
   if (forward) return egress + url.pathname + url.search + url.hash
   const base = downstream.basePath
-  if (url.pathname !== base && !url.pathname.startsWith(`${base}/`)) return url.href
+  if (url.pathname !== base && !url.pathname.startsWith(`${base}/`)) return undefined
   return `${egress}/downstream/${downstream.name}${url.pathname.slice(base.length)}${url.search}${url.hash}`
 }
 
-/** RFC 8288 §3: targets stand in `<…>` outside of quoted strings. */
-function rewriteLink(value: string, vantage: Vantage): string {
-  let out = ''
+function isOfDownstream(url: URL, downstream: Downstream): boolean {
+  return url.origin === downstream.origin && url.username === '' && url.password === ''
+}
+
+/** Relative references beside the base path are named in whole, since at the egress they would mean another place. */
+function besides(url: URL, text: string, { downstream }: Vantage): string {
+  return isOfDownstream(url, downstream) ? url.href : text
+}
+
+function isEgress(url: URL, { egress, forward }: Vantage): boolean {
+  return forward !== true && url.origin === new URL(egress).origin
+}
+
+/** Answered with 404, and at the egress: a client that follows it shows its token to nobody else. */
+const elsewhere = '/elsewhere'
+
+/**
+ * RFC 8288 §3: targets stand in `<…>` outside of quoted strings. Some clients search for `<…>` without minding the
+ * quotes, so what is a whole URL is treated alike there; and brackets that do not pair are read in several ways.
+ */
+function rewriteLink(value: string, vantage: Vantage): string | undefined {
+  if (!/^[^<>]*(?:<[^<>]*>[^<>]*)*$/.test(value)) return undefined
   let quoted = false
-  for (let index = 0; index < value.length; index++) {
-    const char = value.charAt(index)
-    if (quoted && char === '\\') {
-      out += char + value.charAt(++index)
-      continue
-    }
-    if (char === '"') quoted = !quoted
-    const end = char === '<' && !quoted ? value.indexOf('>', index) : -1
-    if (end === -1) {
-      out += char
-      continue
-    }
-    out += `<${rewriteUrl(value.slice(index + 1, end), vantage)}>`
-    index = end
-  }
-  return out
+  return value.replace(/\\["\\]|"|<([^<>]*)>/g, (piece, target: string | undefined) => {
+    if (piece === '"') quoted = !quoted
+    if (target === undefined || (quoted && !/:|\/\//.test(target))) return piece
+    const url = read(target, vantage)
+    const place = url === undefined ? undefined : placeOf(url, vantage)
+    if (place !== undefined) return `<${place}>`
+    const web = url?.protocol === 'https:' || url?.protocol === 'http:'
+    return !web || vantage.forward === true ? piece : `<${vantage.egress}${elsewhere}>`
+  })
 }
