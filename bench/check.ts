@@ -1,10 +1,11 @@
 /** What has to hold before a figure counts: no target is met by leaving out a check. */
 import { createReadStream, readdirSync } from 'node:fs'
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Contender, Peer } from './peers/peer.ts'
+import { type Contender, injectedValue, type Peer } from './peers/peer.ts'
 import type { SallyportContender } from './peers/sallyport.ts'
 import { withJunkSignature } from './tokens.ts'
 
@@ -34,17 +35,35 @@ function must(condition: boolean, what: string): asserts condition {
 
 /** The credential is put in, the caller's token does not arrive, and a signature that nobody made is refused. */
 export async function checkBefore(peer: Peer, contender: Contender): Promise<void> {
+  if (peer.injects !== undefined) await checkInjection(peer.name, peer.injects, contender)
   const echo = await ask(contender, '/echo')
-  must(echo.status === 200, `${peer.name}: /echo answered ${echo.status} ${echo.text}`)
-  if (peer.injects !== undefined) {
-    const seen = JSON.parse(echo.text) as Record<string, string[]>
-    const name = Object.keys(seen).find((each) => each.toLowerCase() === peer.injects?.header) ?? ''
-    must(seen[name]?.join() === peer.injects.value, `${peer.name} does not inject: ${echo.text}`)
-    must(!echo.text.includes(tokenOf(contender)), `${peer.name} passes the caller's token on`)
+  if (peer.withholds === true) {
+    must(echo.status === 502, `${peer.name} answered ${echo.status} to a reflected credential`)
+    must(!echo.text.includes(injectedValue), `${peer.name} passes the credential on`)
+  } else {
+    must(echo.status === 200, `${peer.name}: /echo answered ${echo.status} ${echo.text}`)
+    const passed = peer.injects !== undefined && echo.text.includes(tokenOf(contender))
+    must(!passed, `${peer.name} passes the caller's token on`)
   }
   if (!peer.verifies) return
   const { status } = await ask(contender, '/echo', { token: withJunkSignature(tokenOf(contender)) })
   must(status === 401 || status === 403, `${peer.name} answered ${status} to a bad signature`)
+}
+
+/** By digest, so that an answer that is searched for the credential can say it too. */
+async function checkInjection(
+  name: string,
+  injected: { readonly header: string; readonly value: string },
+  contender: Contender,
+): Promise<void> {
+  const { status, text } = await ask(contender, '/digest')
+  must(status === 200, `${name}: /digest answered ${status} ${text}`)
+  const seen = Object.entries(JSON.parse(text) as Record<string, string>)
+  const digest = seen.find(([each]) => each.toLowerCase() === injected.header)?.[1]
+  must(
+    digest === createHash('sha256').update(injected.value).digest('hex'),
+    `${name} does not inject: ${text}`,
+  )
 }
 
 /** Requests that must be refused, and with what: without a token, with junk, critical, and what is not listed. */

@@ -23,7 +23,7 @@ import { startVault, type Vault } from './vault.ts'
 const slack = 0.2
 
 const tell = (line: string) => void process.stderr.write(`bench  ${line}\n`)
-let interrupted = false
+const interruption = new AbortController()
 
 async function open(options: CommandLine): Promise<Bench> {
   pinSelf()
@@ -71,7 +71,7 @@ async function play(row: Row, bench: Bench, random: () => number): Promise<Map<s
   const rounds = Math.min(options.rounds, row.rounds ?? options.rounds)
   for (let round = 1; round <= rounds; round += 1) {
     for (const contender of orderOf(contenders, options, random)) {
-      if (interrupted) throw new Error('interrupted')
+      if (interruption.signal.aborted) throw new Error('interrupted')
       const sample = await row.sample(contender, bench).catch((cause: unknown) => {
         throw new Error(`${row.name}, ${contender.name}: ${whyOf(cause)}`, { cause })
       })
@@ -124,7 +124,7 @@ async function clean(): Promise<void> {
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
-    interrupted = true
+    interruption.abort()
     endGenerators()
   })
 }
@@ -135,7 +135,7 @@ try {
   else if (options.markdown !== undefined) writeDocument(options.markdown)
   else process.exitCode = await main(options)
 } catch (error) {
-  tell(interrupted ? 'interrupted' : (error as Error).message)
+  tell(interruption.signal.aborted ? 'interrupted' : (error as Error).message)
   process.exitCode = 1
 } finally {
   await clean()

@@ -7,7 +7,7 @@ import { nginxFrame } from './nginx.ts'
 import { injectedValue } from './peers/peer.ts'
 import { startOn, temporaryFolder, untilListening } from './processes.ts'
 
-/** Origins. `plain` is nginx: `/small`, `/large`, `/echo`. `bodies` is a Go server: `/sink`, `/sse`, `/echo`. */
+/** Origins. `plain` is nginx: `/small`, `/large`. `bodies` is a Go server: `/sink`, `/sse`. Both have `/echo` and `/digest`. */
 export interface Upstreams {
   readonly plain: string
   readonly bodies: string
@@ -51,6 +51,7 @@ export async function startUpstreams(
     ${both('small', small)}
     ${both('large', `default_type application/octet-stream; root ${folder}; try_files /large =404;`)}
     ${both('echo', 'proxy_pass http://echo; proxy_http_version 1.1; proxy_set_header Connection "";')}
+    ${both('digest', 'proxy_pass http://echo; proxy_http_version 1.1; proxy_set_header Connection "";')}
     location = /v1/auth/token/lookup-self { return 200 '${lookup}'; }
     location = /status { stub_status; }
   }`,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -12,8 +13,9 @@ import (
 	"time"
 )
 
-// upstream answers by the last segment of the path, so that a proxy may put a prefix before it:
-// echo (the headers as they came), sink (takes a body, says its length), sse (a stream without an end), count.
+// upstream answers by the last segment of the path, so that a proxy may put a prefix before it: echo (the headers as
+// they came), digest (SHA-256 of each header's value), sink (takes a body, says its length), sse (a stream without an
+// end), count.
 func upstream(args []string) error {
 	flags := flag.NewFlagSet("upstream", flag.ExitOnError)
 	address := flags.String("listen", "127.0.0.1:0", "")
@@ -30,6 +32,12 @@ func upstream(args []string) error {
 		case "echo":
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(r.Header)
+		case "digest":
+			digests := map[string]string{}
+			for name, values := range r.Header {
+				digests[name] = fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(values, ","))))
+			}
+			_ = json.NewEncoder(w).Encode(digests)
 		case "sink":
 			length, err := io.Copy(io.Discard, r.Body)
 			if err == nil {

@@ -4,9 +4,12 @@ import { bind } from '../../src/egress/bind.ts'
 import { decide } from '../../src/egress/decide.ts'
 import { inject } from '../../src/egress/inject.ts'
 import { match } from '../../src/egress/match.ts'
+import { createLeakGuard } from '../../src/egress/leak/leak-guard.ts'
 import { receive } from '../../src/egress/receive.ts'
 import { returningHead } from '../../src/egress/returning.ts'
 import { record, settle } from '../../src/egress/settle.ts'
+import type { Recorded } from '../../src/audit/index.ts'
+import type { SallyportError } from '../../src/model/index.ts'
 import { clock } from '../../src/wire.ts'
 import type { MicroWorld } from './world.ts'
 
@@ -36,35 +39,56 @@ export function calibration(): Case {
   })
 }
 
+const atOnce = 32
+
+const orderOf = (_: unknown, n: number) => ({
+  id: 4711 + n,
+  customer: 'Jane "JD" Doe',
+  note: 'Leave it at the door; ring twice.\nThanks',
+  url: 'https://orders.example/orders/4711',
+  total: 129.95,
+})
+
 export function casesOf(world: MicroWorld): Case[] {
-  const { instance, req, door, access, bound, credential, answered } = world
+  const { instance, req, door, access, known, bound, credential, answered } = world
   const { identity, policy, replica, exchange, audit } = instance
   const { gate } = replica
-  const { permit, body, path: _path, ...permitted } = bound
+  const { permit, body } = bound
   const { server, downstream } = bound
   const id = 'r0123456789abcdef'
   // A request's token is another string each time, so its hash is not known yet.
   const half = world.token.length >> 1
   const [front, back] = [world.token.slice(0, half), world.token.slice(half)]
   const sent = { result: 'done', status: 200, bytesIn: 0, bytesOut: 1024, refused: false } as const
+  const leaks = createLeakGuard()
+  const search = leaks.searchFor(downstream, credential)
+  if (search === undefined) throw new Error('answers are not searched')
+  /** As many as run beside each other in a turn of the event loop. */
+  const intents = (): Promise<Recorded[]> =>
+    new Promise((resolve, reject) => {
+      const written: Recorded[] = []
+      const told = (result: Recorded | SallyportError) => {
+        if (result instanceof Error) reject(result)
+        else if (written.push(result) === atOnce) resolve(written)
+      }
+      const attempt = { number: 1, rev: gate.applied }
+      for (let n = 0; n < atOnce; n += 1) record(bound, attempt, { audit, reads: 'handed', known }, told)
+    })
+  const document = Buffer.from(JSON.stringify({ items: Array.from({ length: 16 }, orderOf) }).slice(0, 1024))
   return [
     each('receive', () => receive(req, door, { clock, newRequestId: randomUUID, id })),
     each('identify, a token seen before', () =>
       identity.identify(Buffer.from(front + back, 'latin1').toString('latin1')),
     ),
-    each('match', () => match({ ...permitted, access }, policy)),
-    each('decide', () => decide(bound, { policy, gate })),
-    each('bind', () => bind({ ...permitted, permit }, body)),
+    each('match', () => match(bound, access, { policy, known })),
+    each('decide', () => decide(bound, { policy, gate, known })),
+    each('bind', () => bind({ ...bound, permit }, body)),
     {
       name: 'record: intent and outcome',
       run: async (times) => {
-        for (let n = 0; n < times; n += 1) {
-          const recorded = record(bound, 1, { audit, reads: 'handed', rev: gate.applied })
-          settle(
-            bound,
-            { recorded: recorded instanceof Promise ? await recorded : recorded, sent, credential },
-            { audit, clock },
-          )
+        for (let n = 0; n < times; n += atOnce) {
+          for (const recorded of await intents())
+            settle(bound, { recorded, sent, credential }, { audit, clock, known, leaks })
         }
       },
     },
@@ -73,5 +97,6 @@ export function casesOf(world: MicroWorld): Case[] {
     ),
     each('inject', () => inject(bound.head, credential)),
     each('returning head', () => returningHead(200, answered, bound)),
+    each('leak guard, 1 KiB', () => search.find(document)),
   ]
 }

@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/config/index.ts'
 import { bind } from '../../src/egress/bind.ts'
 import type { Bound } from '../../src/egress/context.ts'
 import { decide } from '../../src/egress/decide.ts'
+import { KnownAccess } from '../../src/egress/known.ts'
 import { match } from '../../src/egress/match.ts'
 import { receive } from '../../src/egress/receive.ts'
 import { openFaces } from '../../src/faces.ts'
@@ -24,6 +25,7 @@ export interface MicroWorld {
   readonly req: IncomingMessage
   readonly door: { readonly hosts: readonly string[]; readonly origins: readonly string[] }
   readonly access: Access
+  readonly known: KnownAccess
   readonly bound: Bound
   readonly credential: Credential
   readonly answered: readonly string[]
@@ -76,8 +78,9 @@ export async function openWorld(folder: string): Promise<MicroWorld> {
   const { arrived } = receive(req, door, { clock, newRequestId: randomUUID, id: requestId })
   const access = await instance.identity.identify(token)
   const { policy, replica } = instance
-  const routed = match({ ...arrived, access }, policy)
-  const decision = decide(routed, { policy, gate: replica.gate })
+  const known = new KnownAccess(policy)
+  const routed = match(arrived, access, { policy, known })
+  const decision = decide(routed, { policy, gate: replica.gate, known })
   if (decision.effect !== 'allow') throw new Error(`the request is not allowed: ${decision.reason}`)
   const bound = bind({ ...routed, permit: decision.permit }, { kind: 'none' })
   const { server, downstream } = bound
@@ -87,7 +90,7 @@ export async function openWorld(folder: string): Promise<MicroWorld> {
     downstream,
     rev: replica.gate.applied,
   })
-  return { instance, token, req, door, access, bound, credential, answered, close: instance.close }
+  return { instance, token, req, door, access, known, bound, credential, answered, close: instance.close }
 }
 
 /** As much of a request as the first step reads. */

@@ -40,6 +40,8 @@ export interface Peer {
   readonly injects: { readonly header: string; readonly value: string } | undefined
   /** Whether a token with a bad signature is refused. */
   readonly verifies: boolean
+  /** Whether an answer that holds the credential is withheld. */
+  readonly withholds?: boolean
   start(setup: Setup): Promise<Contender>
 }
 

@@ -32,6 +32,7 @@ function sallyportPeer(name: string, guard: 'off' | 'on'): SallyportPeer {
     guard,
     injects: bearerOf(injectedValue),
     verifies: true,
+    withholds: guard === 'on',
     start: (setup) => startSallyport(setup, guard),
   }
 }
@@ -66,6 +67,7 @@ ${guardLine(setup, guard)}    operations:
       - { op: GET /small, class: read }
       - { op: GET /large, class: read }
       - { op: GET /echo, class: read }
+      - { op: GET /digest, class: read }
       - { op: GET /sse, class: read }
       - { op: POST /sink, class: write }
       - { op: DELETE /small, class: critical }
