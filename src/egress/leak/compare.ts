@@ -1,5 +1,5 @@
 import { depth, introduces, nextOf, open, readCharacter, valueOf } from './escapes.ts'
-import type { Needle } from './needles.ts'
+import { type Needle, unbroken } from './needles.ts'
 
 export type Compared = 'miss' | 'cut' | 'hit'
 
@@ -20,7 +20,7 @@ export function compare(text: Uint8Array, at: number, { bytes, fold, broken }: N
     if (value === undefined) return 'cut'
     if (introduces(value)) return compareEscaped(text, place, { bytes, fold, broken }, index)
     if (fold[value] === bytes[index]) index += 1
-    else if (!broken || index === 0 || !isBreak(value)) return 'miss'
+    else if (!broken || index < unbroken || !isBreak(value)) return 'miss'
     place += 1
   }
   return 'hit'
@@ -46,7 +46,7 @@ function compareEscaped(text: Uint8Array, at: number, needle: Needle, from: numb
         }
         const value = valueOf(read)
         if (fold[value] === bytes[index]) addOnce(next, nextOf(read))
-        else if (broken && index > 0 && isBreak(value)) addOnce(places, nextOf(read))
+        else if (broken && index >= unbroken && isBreak(value)) addOnce(places, nextOf(read))
         if (!introduces(value)) break
       }
     }

@@ -6,9 +6,15 @@ export interface Needle {
   readonly bytes: Uint8Array
   /** What a byte of the text counts as, for this form. */
   readonly fold: Uint8Array
-  /** Whether line breaks may stand inside (RFC 2045 §6.8, `xxd -p`). */
+  /** Whether line breaks may stand inside, after `unbroken` bytes (RFC 2045 §6.8, `xxd -p`). */
   readonly broken: boolean
 }
+
+/**
+ * So many bytes of a needle come before a line break in it, or else the end of every line of text would look like its
+ * beginning. A needle that is broken earlier is found by what follows the break.
+ */
+export const unbroken = 4
 
 /** Fewer bytes than this cannot be told from chance. */
 export const shortestSecret = 8
@@ -16,6 +22,9 @@ export const shortestSecret = 8
 /** From this length on the end of a secret is not waited for: an answer cut off there is caught as well. */
 const long = 24
 const spared = 8
+
+/** A needle of fewer bytes is not looked for in pieces. */
+export const shortestBroken = 20
 
 const schemes = /^(?:basic|bearer|bot|token|key|api-?key|ssws|splunk|geniekey) +(?=\S)/i
 
@@ -37,11 +46,15 @@ export function needlesOf({
     if (!seen.has(key)) needles.push(needle)
     seen.add(key)
   }
+  const addBroken = (bytes: Uint8Array, fold: Uint8Array) => {
+    add(bytes, fold, true)
+    if (bytes.length >= shortestBroken) add(bytes.subarray(unbroken), fold, true)
+  }
   for (const bytes of valuesOf(prefix, secret.reveal())) {
     add(bytes, asText, false)
-    add(Buffer.from(bytes.toString('hex')), asText, true)
     add(wide(bytes), asText, false)
-    for (const shift of [0, 1, 2]) add(inBase64(bytes, shift), asBase64, true)
+    addBroken(Buffer.from(bytes.toString('hex')), asText)
+    for (const shift of [0, 1, 2]) addBroken(inBase64(bytes, shift), asBase64)
   }
   return needles.length === 0 ? undefined : needles
 }

@@ -1,6 +1,6 @@
 import { compare, isBreak } from './compare.ts'
 import { depth, introducers, introduces, open, readCharacter, valueOf } from './escapes.ts'
-import type { Needle } from './needles.ts'
+import { type Needle, shortestBroken } from './needles.ts'
 import { Pieces } from './pieces.ts'
 
 /** A needle stands in the text. */
@@ -32,7 +32,7 @@ export class Search {
     this.shortest = Math.min(...lengths)
     this.#needles = needles
     this.#reach = longest + 2 * Math.ceil(longest / 16)
-    this.#step = Math.min(mostSampled, ...needles.map(unbroken)) - 3
+    this.#step = Math.min(mostSampled, ...needles.map(together)) - 3
     this.#pieces = Pieces.of(needles, 4)
     this.#pairs = Pieces.of(
       needles.map(({ bytes, ...rest }) => ({ ...rest, bytes: bytes.subarray(0, 2) })),
@@ -89,7 +89,7 @@ export class Search {
     if (this.#begins[first] === 0) return false
     if (at + 1 >= text.length) return true
     const next = text[at + 1] ?? 0
-    return introduces(next) || isBreak(next) || this.#pairs.have(text, at)
+    return introduces(next) || this.#pairs.have(text, at)
   }
 
   /** The same of a character that may be an escape. */
@@ -113,8 +113,8 @@ export class Search {
 }
 
 /** How much of a needle stands together, however lines are broken. */
-function unbroken({ bytes, broken }: Needle): number {
-  return broken && bytes.length >= 20 ? Math.floor(bytes.length / 2) : bytes.length
+function together({ bytes, broken }: Needle): number {
+  return broken && bytes.length >= shortestBroken ? Math.floor(bytes.length / 2) : bytes.length
 }
 
 /** Where the first escape may begin; the text's length for none. */
