@@ -27,6 +27,10 @@ const own = `Authorization: Bearer ${token}\r\n`
 const proxied = `Proxy-Authorization: Basic ${Buffer.from(`x:${token}`).toString('base64')}\r\n`
 const ask = (target: string, head: string, method = 'GET') =>
   world.raw(`${method} ${target} HTTP/1.1\r\n${head}Connection: close\r\n\r\n`)
+const ourPort = (name: string) => {
+  const named = `${name}:${new URL(world.origin).port}`
+  return [`http://${named}/orders/1`, `Host: ${named}\r\n`]
+}
 const inner = '/downstream/orders/orders/1'
 
 /** Not injected, not dialled, and not the answer of the downstream. */
@@ -42,6 +46,8 @@ describe('A41 host mismatch: one source says where a request goes', () => {
     ['another Host', () => [`http://${evilHost}/orders/1`, `Host: ${host}\r\n`]],
     ['its own Host', () => [`http://${evilHost}/orders/1`, `Host: ${evilHost}\r\n`]],
     ['the Host of the listener', () => [`http://${evilHost}${inner}`, `Host: 127.0.0.1:${world.port}\r\n`]],
+    ['its own Host and the port of the downstream', () => ourPort('evil.example')],
+    ['a Host that ends like ours', () => ourPort('evil-orders.example')],
   ] as const)('is refused for a URL of somebody else with %s', async (_what, parts) => {
     const [url, hostLine] = parts()
     nothingDone(await ask(url, hostLine! + proxied))
