@@ -129,21 +129,10 @@ class Attempt {
     this.#done = undefined
     const credential = this.#credential
     if (this.#recorded !== undefined) {
-      const told = withoutEcho(sent, credential, this.#deps)
-      settle(this.#turn.bound, { recorded: this.#recorded, sent: told, credential }, this.#deps)
+      settle(this.#turn.bound, { recorded: this.#recorded, sent, credential }, this.#deps)
     }
     done({ sent, credential })
   }
-}
-
-/** The downstream's own id of the request goes to the record: not where it is the credential. */
-function withoutEcho(sent: Sent, credential: Credential | undefined, { leaks }: AttemptDeps): Sent {
-  const { downstreamRequestId, ...rest } = sent
-  const echoed =
-    downstreamRequestId !== undefined &&
-    credential !== undefined &&
-    leaks.standsIn(credential, downstreamRequestId)
-  return echoed ? rest : sent
 }
 
 function needOf({ access, server, downstream }: Bound, gate: Gate): Need {

@@ -3,14 +3,15 @@ import { Secret } from '../../../src/model/index.ts'
 import { GuardedReceiver } from '../../../src/egress/leak/guarded-receiver.ts'
 import { needlesOf } from '../../../src/egress/leak/needles.ts'
 import { Search } from '../../../src/egress/leak/search.ts'
-import type { Placement, SallyportError } from '../../../src/model/index.ts'
+import { asSallyportError, type Placement, type SallyportError } from '../../../src/model/index.ts'
 
 export type Encode = (text: string) => string
 
-const each =
-  (one: (code: number) => string): Encode =>
+/** Character by character, in these ways by turns. */
+export const each =
+  (...ways: ((code: number) => string)[]): Encode =>
   (text) =>
-    [...Buffer.from(text)].map((byte) => one(byte)).join('')
+    [...Buffer.from(text)].map((byte, index) => ways[index % ways.length]!(byte)).join('')
 const hex = (code: number, length = 2) => code.toString(16).padStart(length, '0')
 
 /** Of one character at a time: any mixture of these says the same text. */
@@ -117,7 +118,7 @@ export async function pass(
           resolve()
         },
         onError: (error) => {
-          got.error = error as SallyportError
+          got.error = asSallyportError(error)
           resolve()
         },
       },

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { hit } from '../../../src/egress/leak/search.ts'
-import { type Encode, encodings, escapes, inPieces, pass, searchFor, splits } from './reflect.ts'
+import { each, type Encode, encodings, escapes, inPieces, pass, searchFor, splits } from './reflect.ts'
 
 const latin1 = (text: string) => Buffer.from(text, 'latin1')
 const secret = 'sk_live/4eC39+Hq LyjWDarj"tT1z&dp7dc'
@@ -73,7 +73,7 @@ describe('a credential in an answer', () => {
         around,
         cuts,
         async (value, picks, before, at) => {
-          const mixed = [...value].map((char, index) => ways[picks[index]!]!(char.charCodeAt(0))).join('')
+          const mixed = each(...picks.map((pick) => ways[pick]!))(value)
           const { bytes, error } = await pass(searchFor(value), cut(latin1(`${before}${mixed}.`), at))
           expect(error?.code).toBe('credential_reflected')
           expect(bytes.length).toBeLessThanOrEqual(before.length)
@@ -92,8 +92,7 @@ describe('a credential in an answer', () => {
         fc.nat(ways.length - 1),
         cuts,
         async (value, inner, outer, at) => {
-          const again = (text: string) => [...text].map((char) => ways[outer]!(char.charCodeAt(0))).join('')
-          const text = [...value].map((char) => again(ways[inner]!(char.charCodeAt(0)))).join('')
+          const text = each(ways[outer]!)(each(ways[inner]!)(value))
           const { bytes, error } = await pass(searchFor(value), cut(latin1(text), at))
           expect(error?.code).toBe('credential_reflected')
           expect(bytes.length).toBe(0)
