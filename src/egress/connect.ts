@@ -13,10 +13,9 @@ import {
   type Work,
 } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
-import type { Log } from '../telemetry/index.ts'
+import type { CountRequest, Log } from '../telemetry/index.ts'
 import { answerSocket } from './answer.ts'
 import { readAuthority } from './authority.ts'
-import type { Meter } from './meter.ts'
 import { whoOf } from './known.ts'
 import { readProxyToken } from './proxy-token.ts'
 import { type Doorplate, readHead, refuseElsewhere } from './receive.ts'
@@ -34,7 +33,7 @@ export interface ConnectDeps {
   readonly tunnel: (place: string) => Promise<Socket>
   readonly clock: Pick<Clock, 'monotonic'>
   readonly log: Log
-  readonly meter: Meter
+  readonly count: CountRequest
   readonly newRequestId: () => string
   readonly limits: TunnelLimits
   /** Takes one of the tunnels that may be open, or says that there is none; what it returns gives it back. */
@@ -83,7 +82,7 @@ export async function connect(req: IncomingMessage, called: Called, deps: Connec
     error = asSallyportError(thrown)
   }
   if (error !== undefined && !socket.destroyed) answerSocket(socket, error, id)
-  deps.meter(undefined, error?.code ?? 'allowed', (deps.clock.monotonic() - at) / 1000)
+  deps.count(undefined, error?.code ?? 'allowed', (deps.clock.monotonic() - at) / 1000)
   if (error?.code === 'internal') deps.log.error('connect_failed', { request: id }, error)
 }
 

@@ -11,7 +11,6 @@ import { connect, type ConnectDeps } from './connect.ts'
 import { type HandleDeps, handle, list } from './handle.ts'
 import { createLeakGuard } from './leak/leak-guard.ts'
 import { KnownAccess } from './known.ts'
-import { createMeter, type Meter } from './meter.ts'
 import type { Doorplate } from './receive.ts'
 import type { SendDeps } from './send.ts'
 import type { Transport } from './transport.ts'
@@ -42,7 +41,7 @@ export interface EgressDeps {
   readonly clock: Pick<Clock, 'monotonic'>
   readonly newRequestId: () => string
   readonly log: Log
-  readonly metrics: Pick<Metrics, 'requests' | 'duration' | 'lateInjections' | 'leakHits'>
+  readonly metrics: Pick<Metrics, 'countRequest' | 'lateInjections' | 'leakHits'>
 }
 
 export interface Egress {
@@ -62,11 +61,11 @@ export function createEgress(slice: EgressSlice, deps: EgressDeps): Egress {
     door: slice,
     reads: slice.reads,
     stallMs: slice.stallMs,
-    meter: createMeter(deps.metrics),
+    count: deps.metrics.countRequest,
     leaks: createLeakGuard(),
     send: { ...deps, idleMs: slice.idleMs, withheld: tellWithheld(deps) },
   }
-  const through = connectDeps(slice, deps, inside.meter)
+  const through = connectDeps(slice, deps)
   let running = 0
   let idle: (() => void) | undefined
   let closing = false
@@ -111,7 +110,7 @@ function tellWithheld({ log, metrics }: EgressDeps): SendDeps['withheld'] {
   }
 }
 
-function connectDeps(slice: EgressSlice, deps: EgressDeps, meter: Meter): ConnectDeps {
+function connectDeps(slice: EgressSlice, deps: EgressDeps): ConnectDeps {
   const { lifeMs, max } = slice.tunnels ?? { lifeMs: 0, max: 0 }
   let open = 0
   const release = () => {
@@ -121,7 +120,7 @@ function connectDeps(slice: EgressSlice, deps: EgressDeps, meter: Meter): Connec
     ...deps,
     tunnel: deps.tunnel ?? (() => Promise.reject(new SallyportError('connect_refused'))),
     door: slice,
-    meter,
+    count: deps.metrics.countRequest,
     limits: { helloMs: slice.stallMs, idleMs: slice.idleMs, lifeMs },
     take: () => {
       if (open >= max) return undefined

@@ -8,7 +8,7 @@ import {
   SallyportError,
 } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
-import type { Log, Metrics } from '../telemetry/index.ts'
+import type { CountRequest, Log, Metrics } from '../telemetry/index.ts'
 import { after } from './after.ts'
 import { answerJson, answerProblem } from './answer.ts'
 import { type AttemptDeps, deliver } from './attempt.ts'
@@ -18,7 +18,6 @@ import type { Routed } from './context.ts'
 import { decide } from './decide.ts'
 import { isForward, routeForward } from './forward.ts'
 import { match } from './match.ts'
-import type { Meter } from './meter.ts'
 import { type Doorplate, receive, receivePlain } from './receive.ts'
 import { recordDenial } from './settle.ts'
 import type { Sent } from './transfer.ts'
@@ -29,7 +28,7 @@ export interface HandleDeps extends AttemptDeps {
   readonly identity: Pick<Identity, 'identify'>
   readonly policy: Policy
   readonly log: Log
-  readonly meter: Meter
+  readonly count: CountRequest
   readonly metrics: Pick<Metrics, 'lateInjections'>
   readonly newRequestId: () => string
   /** How long a caller may take for a short body, in milliseconds. */
@@ -159,10 +158,10 @@ function tell(
     readonly sent: Sent | undefined
     readonly downstream: string | undefined
   },
-  { meter, metrics, clock, log }: HandleDeps,
+  { count, metrics, clock, log }: HandleDeps,
 ): void {
   const { id, error, sent, downstream } = told
-  meter(downstream, error?.code ?? 'allowed', (clock.monotonic() - told.start) / 1000)
+  count(downstream, error?.code ?? 'allowed', (clock.monotonic() - told.start) / 1000)
   if (sent?.result === 'late_injection') {
     metrics.lateInjections.inc()
     log.error('late_injection', { request: id, downstream })

@@ -30,6 +30,8 @@ export interface Sent {
   readonly refused: boolean
 }
 
+/** Bodies up to so many bytes are written together with their head. */
+const shortBody = 8192
 /** How long the body of a 401 may take, in milliseconds. */
 const refusalMs = 1000
 
@@ -191,7 +193,9 @@ export class Transfer implements Receiver, LiveHandle {
   #finish(chunk?: Buffer): void {
     const { res, idleMs } = this.#parts
     if (res.writableEnded) return
-    res.end(chunk)
+    // A short body goes out as text, in one string with the head: half the price of two pieces gathered.
+    if (chunk !== undefined && chunk.length <= shortBody) res.end(chunk.toString('latin1'), 'latin1')
+    else res.end(chunk)
     if (res.writableLength > 0) res.setTimeout(idleMs)
   }
 

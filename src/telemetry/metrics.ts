@@ -1,16 +1,15 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { type CountRequest, tallyRequests } from './request-tally.ts'
 
 /** Every metric that exists, by its published name. Labels hold configured names and codes only, never a person. */
 export interface Metrics {
-  /** Requests at the egress by downstream and outcome code. */
-  readonly requests: Counter<'downstream' | 'code'>
-  readonly duration: Histogram<'downstream'>
+  readonly countRequest: CountRequest
   readonly live: Gauge
   readonly minted: Counter<'server' | 'code'>
   readonly exchanges: Counter<'downstream' | 'code'>
   readonly revocations: Counter<'scope' | 'status'>
   readonly lateInjections: Counter
-  /** Credentials found in answers, by downstream and place (`head`, `body`, `request-id`). */
+  /** Credentials found in answers, by downstream and place (`head` or `body`). */
   readonly leakHits: Counter<'downstream' | 'place'>
   readonly ready: Gauge<'part'>
   text(): Promise<string>
@@ -22,6 +21,7 @@ export function createMetrics(options: { readonly process: boolean }): Metrics {
   if (options.process) collectDefaultMetrics({ register: registry })
   const registers = [registry]
   return {
+    countRequest: tallyRequests(registry),
     ...egressMetrics(registers),
     ...roomMetrics(registers),
     text: () => registry.metrics(),
@@ -31,19 +31,6 @@ export function createMetrics(options: { readonly process: boolean }): Metrics {
 
 function egressMetrics(registers: Registry[]) {
   return {
-    requests: new Counter({
-      name: 'sallyport_egress_requests_total',
-      help: 'Requests at the egress, by downstream and outcome code.',
-      labelNames: ['downstream', 'code'],
-      registers,
-    }),
-    duration: new Histogram({
-      name: 'sallyport_egress_seconds',
-      help: 'From the arrival of a request to the end of its answer.',
-      labelNames: ['downstream'],
-      buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2, 10, 60],
-      registers,
-    }),
     live: new Gauge({
       name: 'sallyport_live_requests',
       help: 'Requests and streams in progress.',

@@ -200,7 +200,7 @@ function readFraming(head: readonly string[]): Framing {
       if (chunked || value.toLowerCase() !== 'chunked') throw malformed('transfer-encoding')
       chunked = true
     } else if (name === 'connection') {
-      close ||= /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(value)
+      close ||= value !== 'keep-alive' && /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(value)
     }
   }
   if (chunked && length !== undefined) throw malformed('length beside chunked')
