@@ -67,11 +67,11 @@ function decode(segment: string): string | undefined {
   }
 }
 
-/** No separator, no dot segment, no control, nothing that decodes once more; empty only at the end. */
+/** No separator or what code pages fold into one, no dot segment, no control, nothing that decodes once more; empty only at the end. */
 function isPlain(decoded: string, last: boolean): boolean {
   if (decoded === '') return last
   if (decoded === '.' || decoded === '..') return false
-  return !/[/\\;\p{Cc}\u2028\u2029]|%[0-9A-Fa-f]{2}/u.test(decoded)
+  return !/[/\\;\p{Cc}\u2028\u2029\u2044\u2215\u2216\u29f5\u29f8]|%[0-9A-Fa-f]{2}/u.test(decoded)
 }
 
 /**
