@@ -83,7 +83,7 @@ describe.skipIf(!canMount())('a disk that is full', () => {
     const connected = await running.admin('POST', '/v1/connections', {
       downstream: 'mine',
       user: 'alice',
-      value: 'k',
+      value: 'the-key-of-alice',
     })
     expect(connected.status).toBe(503)
     const revoked = await running.admin('POST', '/v1/revocations', {
@@ -101,7 +101,7 @@ describe.skipIf(!canMount())('a disk that is full', () => {
     const again = await running.admin('POST', '/v1/connections', {
       downstream: 'mine',
       user: 'alice',
-      value: 'k',
+      value: 'the-key-of-alice',
     })
     expect(again.status).toBe(200)
     const now = await running.admin('POST', '/v1/revocations', {
