@@ -113,6 +113,8 @@ export interface WorldOptions {
   readonly connect?: readonly string[]
   readonly tunnels?: { readonly max?: number; readonly lifeMs?: number; readonly idleMs?: number }
   readonly access?: Partial<Access>
+  /** Whether answers are searched for the credential. */
+  readonly guard?: Downstream['guard']
   /** Which HTTP client speaks to the downstream; the usual one where absent. */
   readonly client?: 'http1' | 'undici'
   readonly timeouts?: { readonly headers?: number; readonly idle?: number; readonly connect?: number }
@@ -140,6 +142,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     basePath: options.basePath ?? '',
     resource: 'https://orders.example',
     operations,
+    ...(options.guard === undefined ? {} : { guard: options.guard }),
     credential: {
       kind: 'static',
       per: 'all',
