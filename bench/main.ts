@@ -42,10 +42,13 @@ async function open(options: CommandLine): Promise<Bench> {
     tools,
     upstreams,
     tokens: createPeerTokens(),
-    sallyport: { cli, idp, guardable },
+    sallyport: { cli, idp, guardable, nodeArgs: profiling(options) },
     vault: () => (vault ??= startVault(tools.bao)),
   }
 }
+
+const profiling = ({ profile }: CommandLine): string[] =>
+  profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
 
 function orderOf<T extends { readonly name: string }>(
   contenders: readonly T[],

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { BenchOptions } from './bench.ts'
 
@@ -6,6 +7,8 @@ export interface CommandLine extends BenchOptions {
   readonly markdown: string | undefined
   readonly out: string | undefined
   readonly help: boolean
+  /** Folder for CPU profiles of sallyport. */
+  readonly profile: string | undefined
 }
 
 export const usage = `npm run bench -- [options]
@@ -19,6 +22,7 @@ export const usage = `npm run bench -- [options]
   --order sallyport,nginx    contenders in this order, the others after them; otherwise shuffled in each round
   --seed N                   for the shuffling
   --out FILE                 everything measured, as JSON
+  --profile FOLDER           V8 CPU profiles of sallyport's processes; what is measured meanwhile is not to be quoted
   --markdown FILE            put the tables of such a file into docs/performance.md, and measure nothing
 `
 
@@ -48,6 +52,7 @@ export function readOptions(args: readonly string[]): CommandLine {
       seed: { type: 'string' },
       out: { type: 'string' },
       markdown: { type: 'string' },
+      profile: { type: 'string' },
     },
   })
   const sizes = list(values.sizes)
@@ -58,6 +63,7 @@ export function readOptions(args: readonly string[]): CommandLine {
     help: values.help,
     markdown: values.markdown,
     out: values.out,
+    profile: values.profile === undefined ? undefined : resolve(values.profile),
     rounds: whole('rounds', values.rounds ?? (values.quick ? '3' : '5')),
     seconds: whole('seconds', values.seconds ?? (values.quick ? '2' : '4')),
     warmSeconds: values.quick ? 1 : 2,

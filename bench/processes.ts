@@ -10,20 +10,25 @@ import { type Daemon, type DaemonOptions, startDaemon } from '../test/kit/parts/
 /** The contender has one core to itself; the generator, the upstream and the bench share the other. */
 export const cores = { contender: '0', rest: '1' } as const
 
+/** The program and arguments that run something on one core. */
+export const onCore = (core: keyof typeof cores): readonly [program: string, ...args: string[]] => [
+  'taskset',
+  '-c',
+  cores[core],
+]
+
 /** Puts this process, and so whatever it starts, on the core of the rest. */
 export function pinSelf(): void {
-  const { status } = spawnSync('taskset', ['-a', '-c', '-p', cores.rest, String(process.pid)])
+  const [taskset] = onCore('rest')
+  const { status } = spawnSync(taskset, ['-a', '-c', '-p', cores.rest, String(process.pid)])
   if (status !== 0) throw new Error('The bench needs Linux with two cores and taskset (util-linux).')
 }
 
 const running = new Set<Daemon>()
 
 export async function startOn(core: keyof typeof cores, options: DaemonOptions): Promise<Daemon> {
-  const daemon = await startDaemon({
-    ...options,
-    program: 'taskset',
-    args: ['-c', cores[core], options.program, ...options.args],
-  })
+  const [program, ...pin] = onCore(core)
+  const daemon = await startDaemon({ ...options, program, args: [...pin, options.program, ...options.args] })
   running.add(daemon)
   void daemon.ended.then(() => running.delete(daemon))
   return daemon
@@ -57,12 +62,12 @@ export function removeFolders(): void {
   for (const folder of folders) removeFolder(folder)
 }
 
-/** Returns once something listens there. @throws Error when the process ends first, with its last lines, or after 20 s */
+/** Returns once something listens there. @throws Error when the process ends first, with its last lines, or after a minute */
 export async function untilListening(port: number, daemon: Daemon): Promise<void> {
-  const limit = performance.now() + 20_000
+  const limit = performance.now() + 60_000
   while (!(await accepts(port))) {
     if (!daemon.isRunning()) throw new Error(`ended while starting\n${daemon.log()}`)
-    if (performance.now() > limit) throw new Error(`not listening after 20 s\n${daemon.log()}`)
+    if (performance.now() > limit) throw new Error(`not listening after a minute\n${daemon.log()}`)
     await pause(5)
   }
 }
@@ -86,8 +91,9 @@ function tree(pid: number): number[] {
   return [pid, ...children.flatMap(tree)]
 }
 
-/** User and system time so far of the process and its children, in microseconds: `utime` and `stime` of proc_pid_stat(5). */
-export function cpuOf(pid: number): number {
+/** User and system time so far of the process and its children, in microseconds: `utime` and `stime` of proc_pid_stat(5). NaN for no process. */
+export function cpuOf(pid: number | undefined): number {
+  if (pid === undefined) return Number.NaN
   const tickMicroseconds = 10_000
   const ticks = tree(pid).map((each) => {
     const fields = readFileSync(`/proc/${each}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
@@ -97,7 +103,8 @@ export function cpuOf(pid: number): number {
 }
 
 /** Resident memory of the process and its children in MB (10^6 bytes). `pss` shares out what several processes map. */
-export function memoryOf(pid: number): { readonly rss: number; readonly pss: number } {
+export function memoryOf(pid: number | undefined): { readonly rss: number; readonly pss: number } {
+  if (pid === undefined) return { rss: Number.NaN, pss: Number.NaN }
   const sum = (name: 'Rss' | 'Pss') =>
     tree(pid)
       .map((each) => readFileSync(`/proc/${each}/smaps_rollup`, 'utf8'))

@@ -1,5 +1,5 @@
 /**
- * The first step of `npm run demo`, `npm test` and `npm run check` on a machine that has only Node and npm: installs what the
+ * The first step of `npm run demo`, `npm test`, `npm run check` and `npm run bench` on a machine that has only Node and npm: installs what the
  * lockfile names if it is not there, then runs the real script on the project's own Node. Runs on Node 20 and
  * imports nothing that has to be installed. Says what it does on stderr: stdout belongs to the script.
  */
@@ -16,6 +16,8 @@ const targets = {
   check: ['scripts/check.mjs'],
   test: ['scripts/test.mjs'],
   demo: ['--conditions=sallyport-source', 'examples/demo/main.ts'],
+  bench: ['bench/main.ts'],
+  'bench-micro': ['bench/micro.ts'],
 }
 
 const say = (line) => process.stderr.write(`${line}\n`)

@@ -1,5 +1,4 @@
 /** The hot functions of an injected request in steady state, each by itself. */
-import { randomUUID } from 'node:crypto'
 import { bind } from '../../src/egress/bind.ts'
 import { decide } from '../../src/egress/decide.ts'
 import { inject } from '../../src/egress/inject.ts'
@@ -76,7 +75,7 @@ export function casesOf(world: MicroWorld): Case[] {
     })
   const document = Buffer.from(JSON.stringify({ items: Array.from({ length: 16 }, orderOf) }).slice(0, 1024))
   return [
-    each('receive', () => receive(req, door, { clock, newRequestId: randomUUID, id })),
+    each('receive', () => receive(req, door, { id, at: clock.monotonic() })),
     each('identify, a token seen before', () =>
       identity.identify(Buffer.from(front + back, 'latin1').toString('latin1')),
     ),

@@ -1,5 +1,4 @@
 /** The rooms as the program wires them, in this process, and one request's objects at each step of its life. */
-import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
@@ -75,7 +74,7 @@ export async function openWorld(folder: string): Promise<MicroWorld> {
   await idp.close()
   const door = { hosts: instance.egressHosts, origins: [] }
   const req = requestOf(token, ports[0] ?? 0)
-  const { arrived } = receive(req, door, { clock, newRequestId: randomUUID, id: requestId })
+  const { arrived } = receive(req, door, { id: requestId, at: clock.monotonic() })
   const access = await instance.identity.identify(token)
   const { policy, replica } = instance
   const known = new KnownAccess(policy)

@@ -6,7 +6,7 @@ export const direct: Peer = {
   injects: undefined,
   verifies: false,
   start: async ({ upstream, tokens }) => ({
-    pid: process.pid,
+    pid: undefined,
     aim: (path, token = tokens.good) => ({
       origin: upstream,
       path,

@@ -43,7 +43,7 @@ listener "tcp" {
     })
     await untilListening(port, daemon)
     // It listens before it has its token.
-    await untilReady('OpenBao Proxy', daemon, () => serves(`http://127.0.0.1:${port}/v1/echo`), 20)
+    await untilReady('OpenBao Proxy', daemon, () => serves(`http://127.0.0.1:${port}/v1/echo`), 60)
     return {
       pid: daemon.pid,
       aim: (path, token = tokens.good) => ({

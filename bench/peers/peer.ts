@@ -12,6 +12,8 @@ export interface SallyportParts {
   readonly idp: Idp
   /** Whether this build knows `downstreams.x.guard`. */
   readonly guardable: boolean
+  /** Arguments of Node before the program: none but for profiles. */
+  readonly nodeArgs: readonly string[]
 }
 
 /** Where a contender starts: its own folder, and the upstream that it stands before. */
@@ -26,7 +28,8 @@ export interface Setup {
 
 /** One process of a contender. */
 export interface Contender {
-  readonly pid: number
+  /** Undefined where there is no process between generator and upstream. */
+  readonly pid: number | undefined
   /** A request as its callers send it; with another token than the good one where that is given. */
   aim(path: string, token?: string): Aim
   stop(): Promise<void>

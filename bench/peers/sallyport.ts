@@ -75,7 +75,7 @@ ${guardLine(setup, guard)}    operations:
     url: ${upstream}
     resource: https://own.invalid
     static: { per: user }
-    operations: [{ op: GET /echo, class: read }]
+${guardLine(setup, guard)}    operations: [{ op: GET /echo, class: read }]
 key: file:${folder}/key
 data: ${folder}/data
 session: { lifetime: 900s }
@@ -95,7 +95,7 @@ const guardLine = ({ sallyport: { guardable } }: Setup, guard: string): string =
 export const spawnSallyport = (setup: Setup, { config }: Place) =>
   startOn('contender', {
     program: process.execPath,
-    args: [setup.sallyport.cli, 'single', '--config', config],
+    args: [...setup.sallyport.nodeArgs, setup.sallyport.cli, 'single', '--config', config],
     logFile: join(setup.folder, 'sallyport.log'),
   })
 

@@ -33,7 +33,7 @@ export const memory: Row<Peer> = {
   },
 }
 
-const residentOf = (peer: Peer, pid: number): number =>
+const residentOf = (peer: Peer, pid: number | undefined): number =>
   memoryOf(pid)[peer.name === nginx.name ? 'pss' : 'rss']
 
 async function loaded(peer: Peer, bench: Bench): Promise<Sample> {

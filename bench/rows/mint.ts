@@ -6,7 +6,7 @@ import { wrk } from '../load/generate.ts'
 import { isSallyport, startChecked } from '../measure.ts'
 import { callerHeaders } from '../peers/peer.ts'
 import { sallyport } from '../peers/sallyport.ts'
-import { coreTimes, cores, cpuOf } from '../processes.ts'
+import { coreTimes, cpuOf, onCore } from '../processes.ts'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -37,9 +37,8 @@ export const mint: Row<Minter> = {
 }
 
 const onContendersCore = (program: string, args: readonly string[]): string => {
-  const { status, stdout, stderr } = spawnSync('taskset', ['-c', cores.contender, program, ...args], {
-    encoding: 'utf8',
-  })
+  const [pin, ...where] = onCore('contender')
+  const { status, stdout, stderr } = spawnSync(pin, [...where, program, ...args], { encoding: 'utf8' })
   if (status !== 0) throw new Error(`${program} ended with ${status}\n${stderr}`)
   return stdout
 }

@@ -6,10 +6,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { removeFolder, temporaryFolder } from '../processes.ts'
-import { plain } from '../report.ts'
-import { type Case, calibration, casesOf } from './cases.ts'
-import { openWorld } from './world.ts'
+import { removeFolder, temporaryFolder } from './processes.ts'
+import { plain } from './report.ts'
+import { type Case, calibration, casesOf } from './micro/cases.ts'
+import { openWorld } from './micro/world.ts'
 
 const allowance = 1.25
 const spanMs = 600
@@ -58,7 +58,7 @@ async function measured(): Promise<Measured[]> {
   }
 }
 
-const budgetFile = fileURLToPath(new URL('../budget.json', import.meta.url))
+const budgetFile = fileURLToPath(new URL('budget.json', import.meta.url))
 const { values: flags } = parseArgs({ options: { write: { type: 'boolean' }, json: { type: 'boolean' } } })
 const results = await measured()
 if (flags.write === true) {
