@@ -79,7 +79,11 @@ export interface Config {
     readonly keyRotation: Seconds
     readonly algorithm: 'EdDSA' | 'ES256'
   }
-  readonly network: { readonly allow: readonly string[]; readonly deny: readonly string[] }
+  readonly network: {
+    readonly allow: readonly string[]
+    readonly deny: readonly string[]
+    readonly client: 'http1' | 'undici'
+  }
   readonly limits: {
     readonly connectTimeout: Seconds
     readonly headersTimeout: Seconds

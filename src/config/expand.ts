@@ -42,7 +42,7 @@ export async function expand(written: WrittenConfig, context: Expanding): Promis
     listen,
     record: expandRecord(written),
     session: expandSession(written),
-    network: { allow: [], deny: [], ...present(written.network ?? {}) },
+    network: { allow: [], deny: [], client: 'http1', ...present(written.network ?? {}) },
     limits: expandTimeouts(written),
     log: { level: written.log?.level ?? 'info' },
   }

@@ -22,7 +22,11 @@ export interface Expanded {
     readonly key_rotation: number
     readonly algorithm: 'EdDSA' | 'ES256'
   }
-  readonly network: { readonly allow: readonly string[]; readonly deny: readonly string[] }
+  readonly network: {
+    readonly allow: readonly string[]
+    readonly deny: readonly string[]
+    readonly client: 'http1' | 'undici'
+  }
   readonly limits: {
     readonly connect: number
     readonly headers: number

@@ -132,9 +132,13 @@ export const configSchema = z
           .optional()
           .describe('Addresses that may be dialled although the guard refuses their range.'),
         deny: z.array(addressBlock).optional().describe('Addresses that may never be dialled; wins.'),
+        client: z
+          .enum(['http1', 'undici'])
+          .optional()
+          .meta({ description: 'What speaks HTTP/1.1 to downstreams: our client, or undici.', default: 'http1' }),
       })
       .optional()
-      .describe('Which resolved addresses may be dialled.'),
+      .describe('How downstreams are reached, and which resolved addresses may be dialled.'),
     limits: z
       .strictObject({
         connect: duration.optional().meta({ description: 'To connect to a downstream.', default: '5s' }),
