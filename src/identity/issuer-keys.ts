@@ -25,6 +25,8 @@ export interface KeyTimes {
   readonly maxStale: Millis
   /** How long a discovery document stands. */
   readonly discovery: Millis
+  /** All that an issuer is given to tell its keys, so that one that drips keeps nobody waiting place after place. */
+  readonly deadline: Millis
 }
 
 const keyTimes: KeyTimes = {
@@ -33,6 +35,7 @@ const keyTimes: KeyTimes = {
   maxAge: millis(600_000),
   maxStale: millis(3_600_000),
   discovery: millis(3_600_000),
+  deadline: millis(10_000),
 }
 
 export interface KeyDeps {
@@ -58,10 +61,11 @@ export function remoteKeys(issuer: string, deps: KeyDeps, times: KeyTimes = keyT
   const age = (at: Millis): number => deps.clock.monotonic() - at
 
   const fetchKeys = async (): Promise<Resolve> => {
+    const within = AbortSignal.timeout(times.deadline)
     if (found === undefined || age(found.at) >= times.discovery) {
-      found = { uri: await discoverKeys(issuer, deps.fetch), at: deps.clock.monotonic() }
+      found = { uri: await discoverKeys(issuer, deps.fetch, within), at: deps.clock.monotonic() }
     }
-    return keySet(await fetchDocument(found.uri, deps.fetch))
+    return keySet(await fetchDocument(found.uri, deps.fetch, within))
   }
   const load = async (): Promise<void> => {
     const at = deps.clock.monotonic()

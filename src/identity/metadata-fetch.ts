@@ -6,14 +6,18 @@ const maxDocument = 512 * 1024
 
 /**
  * Reads one JSON object. A provider that cannot be reached, or that answers 429 or 5xx, is unavailable; whatever
- * else is not 200 with a JSON object is unusable. Redirects are not followed.
+ * else is not 200 with a JSON object is unusable. Redirects are not followed. `within` ends the waiting.
  * @throws idp_unavailable, idp_metadata_refused
  */
-export async function fetchDocument(url: string, fetch: GuardedFetch): Promise<Claims> {
+export async function fetchDocument(url: string, fetch: GuardedFetch, within: AbortSignal): Promise<Claims> {
   let status: number
   let text: string
   try {
-    const response = await fetch(url, { headers: { accept: 'application/json' }, redirect: 'manual' })
+    const response = await fetch(url, {
+      headers: { accept: 'application/json' },
+      redirect: 'manual',
+      signal: within,
+    })
     status = response.status
     text = await response.text()
   } catch (error) {
@@ -37,11 +41,15 @@ export async function fetchDocument(url: string, fetch: GuardedFetch): Promise<C
  * (RFC 8414 §3.3), and keys of an https issuer are read over https only.
  * @throws idp_unavailable, idp_metadata_refused
  */
-export async function discoverKeys(issuer: string, fetch: GuardedFetch): Promise<string> {
+export async function discoverKeys(
+  issuer: string,
+  fetch: GuardedFetch,
+  within: AbortSignal,
+): Promise<string> {
   let failure = new SallyportError('idp_metadata_refused')
   for (const url of wellKnown(issuer)) {
     try {
-      const document = await fetchDocument(url, fetch)
+      const document = await fetchDocument(url, fetch, within)
       if (document['issuer'] === issuer) return keysOf(document, issuer)
     } catch (error) {
       if (!(error instanceof SallyportError)) throw error

@@ -64,6 +64,8 @@ export interface Asked {
 
 export interface SceneOptions {
   readonly idp?: Omit<Partial<IdpOptions>, 'clock'>
+  /** The login issuer, where it is another than the provider. */
+  readonly issuer?: string
   /** Members of `login` besides the issuer. */
   readonly login?: string
   /** In place of the one server `crm`, indented by two. */
@@ -104,7 +106,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     ...(options.machine === undefined ? {} : { machine: options.machine }),
     files: { key: 'a key of thirty-two bytes or more', secret: credential, ...options.files },
     config:
-      () => `login: { issuer: "${idp.issuer}", client: { id: sallyport, secret: file:secret }${options.login === undefined ? '' : `, ${options.login}`} }
+      () => `login: { issuer: "${options.issuer ?? idp.issuer}", client: { id: sallyport, secret: file:secret }${options.login === undefined ? '' : `, ${options.login}`} }
 key: file:key
 servers:${options.servers ?? server}
 downstreams:

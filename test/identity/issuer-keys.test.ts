@@ -5,6 +5,9 @@ import { steppedClock } from '../kit/stepped-clock.ts'
 import { type Idp, startIdp } from '../kit/idp.ts'
 import { aLogin, aServer, codeOf, type Opened, opened } from './opened.ts'
 
+/** No deadline. */
+const { signal: never } = new AbortController()
+
 let clock: ReturnType<typeof steppedClock>
 let idp: Idp
 let at: Opened
@@ -77,7 +80,7 @@ describe('metadata (RFC 8414 §3.3)', () => {
   it('of an https issuer may not point to keys over http', async () => {
     const document = { issuer: 'https://idp.example', jwks_uri: 'http://idp.example/keys' }
     const fetch = async () => Response.json(document)
-    expect(await codeOf(() => discoverKeys('https://idp.example', fetch))).toBe('idp_metadata_refused')
+    expect(await codeOf(() => discoverKeys('https://idp.example', fetch, never))).toBe('idp_metadata_refused')
   })
 
   it('is refused when it is a redirect, too large, or no object', async () => {
@@ -89,7 +92,7 @@ describe('metadata (RFC 8414 §3.3)', () => {
       new Response('{'),
     ]
     for (const answer of answers) {
-      const failure = codeOf(() => discoverKeys('https://idp.example', async () => answer.clone()))
+      const failure = codeOf(() => discoverKeys('https://idp.example', async () => answer.clone(), never))
       expect(await failure).toBe('idp_metadata_refused')
     }
   })

@@ -88,6 +88,8 @@ export interface OpenedOptions {
   readonly lifetime?: number
   readonly clock?: ReturnType<typeof steppedClock>
   readonly sidKey?: Uint8Array
+  /** How the provider is reached; by the machine's own `fetch` where it is left out. */
+  readonly fetch?: GuardedFetch
 }
 
 export interface Opened {
@@ -115,7 +117,7 @@ export function opened(options: OpenedOptions): Opened {
   }
   const fetch: GuardedFetch = (address, init) => {
     around.fetched.push(String(address))
-    return globalThis.fetch(address, init)
+    return (options.fetch ?? globalThis.fetch)(address, init)
   }
   const identity = openIdentity(
     {

@@ -11,14 +11,17 @@ import type { Log } from '../../src/telemetry/index.ts'
 import { temporaryFolder } from './folder.ts'
 import { quietLog } from './quiet.ts'
 
-/** A loopback port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
+/** As many loopback ports that are free now; all are taken at once, so that no two are the same. */
+async function freePortsOf(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => {
+    const address = server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  })
+  for (const server of servers) server.close()
+  await Promise.all(servers.map((server) => once(server, 'close')))
+  return ports
 }
 
 export interface Ports {
@@ -28,7 +31,8 @@ export interface Ports {
 }
 
 export async function freePorts(): Promise<Ports> {
-  return { egress: await freePort(), admin: await freePort(), telemetry: await freePort() }
+  const [egress = 0, admin = 0, telemetry = 0] = await freePortsOf(3)
+  return { egress, admin, telemetry }
 }
 
 /** The parts of a configuration that every test needs; the rest is the test's. */
