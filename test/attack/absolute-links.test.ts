@@ -116,7 +116,7 @@ const redirect = (status: number, location: string) =>
   say(() => answer(`Location: ${location}\r\n`).replace('200 OK', `${status} Elsewhere`))
 const asked = () => company.downstream.requests.map(({ start }) => start.replace(' HTTP/1.1', ''))
 
-describe('A43 absolute links: Octokit with its base URL at the egress', () => {
+describe('A43 absolute links: Octokit with its base URL at the egress', { timeout: 30_000 }, () => {
   const octokit = () =>
     new Octokit({ auth: session, baseUrl: `${company.running.egress}/downstream/api`, log })
 

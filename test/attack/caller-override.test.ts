@@ -16,7 +16,9 @@ const send = (lines: readonly string[], method = 'POST', body = '{}') =>
   world.raw(
     `${method} /downstream/orders/${method === 'POST' ? 'orders' : 'orders/1'} HTTP/1.1\r\nHost: 127.0.0.1\r\n` +
       `Authorization: Bearer ${token}\r\n${lines.map((line) => `${line}\r\n`).join('')}` +
-      `${method === 'POST' ? `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}` : '\r\n'}`,
+      (method === 'POST'
+        ? `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+        : '\r\n'),
   )
 const values = (name: string) => {
   const raw = world.seen.at(-1)!.rawHeaders

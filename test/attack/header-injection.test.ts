@@ -18,7 +18,7 @@ const controls: Readonly<Record<string, string>> = {
 }
 const encoded = (text: string) => Buffer.from(text, 'latin1').toString('hex').replace(/../g, '%$&')
 
-describe('A45 header injection: what the caller wrote', () => {
+describe('A45 header injection: what the caller wrote', { timeout: 30_000 }, () => {
   let world: World
   beforeEach(async () => {
     world = await startWorld()
@@ -88,7 +88,7 @@ describe.each(clients)('A45 header injection: what the credential is made of, ov
   })
 })
 
-describe('A45 header injection: where credentials come from', () => {
+describe('A45 header injection: where credentials come from', { timeout: 30_000 }, () => {
   it('takes none with a line break from a provider, an operator or a file', { timeout: 30_000 }, async () => {
     const idp = await startExchangingIdp()
     const motion = { count: 0 }
