@@ -8,16 +8,29 @@ FROM ${BUILD_BASE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
-    npm ci --ignore-scripts --omit=optional
+    npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
+COPY scripts ./scripts
 COPY src ./src
 COPY schema ./schema
 RUN npm run build
-# What the build needed and the program does not, goes; what is left has no lifecycle scripts to run.
+# The program has its packages inside. Of their folders stays what says which they are, for those who look for known
+# faults in an image, and their licences.
 RUN npm prune --ignore-scripts --omit=dev --omit=optional \
     && rm -rf node_modules/.bin node_modules/.package-lock.json \
+    && find node_modules -type f ! -name package.json ! -iname 'licen[cs]e*' -delete \
     && find node_modules -type d -empty -delete \
-    && mkdir /data
+    && mkdir /data /cache
+
+# Compiled code counts for one Node, its flags and one user only: it is made by those that will use it.
+FROM ${RUNTIME_BASE} AS warm
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/scripts/warm.mjs ./scripts/
+COPY --from=build /app/dist ./dist
+COPY --from=build --chown=10180:10180 /cache ./dist/cache
+USER 10180:10180
+RUN ["/nodejs/bin/node", "--disable-sigusr1", "--disable-proto=delete", "/app/scripts/warm.mjs"]
 
 FROM ${RUNTIME_BASE}
 LABEL org.opencontainers.image.title="sallyport" \
@@ -30,6 +43,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/schema ./schema
 COPY --from=build /app/dist ./dist
+COPY --from=warm --chown=0:0 /app/dist/cache ./dist/cache
 COPY --from=build --chown=10180:10180 /data /var/lib/sallyport
 USER 10180:10180
 VOLUME /var/lib/sallyport

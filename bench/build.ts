@@ -1,5 +1,5 @@
-/** sallyport as the package ships it: compiled, in a folder of its own that has the installed packages beside it. */
-import { cpSync, readFileSync, symlinkSync } from 'node:fs'
+/** sallyport as the package ships it: bundled, in a folder of its own with nothing beside it, and started once. */
+import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run } from '../test/kit/parts/run.ts'
@@ -9,14 +9,12 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** The path of `cli.js` in `folder`. */
 export async function build(folder: string): Promise<string> {
   const dist = join(folder, 'dist')
-  await run({
-    what: 'compiling sallyport',
-    program: join(root, 'node_modules', '.bin', 'tsc'),
-    args: ['-p', join(root, 'tsconfig.build.json'), '--outDir', dist, '--declaration', 'false', '--noCheck'],
-  })
+  const script = (name: string) => join(root, 'scripts', `${name}.mjs`)
+  const cli = join(dist, 'cli.js')
+  await run({ what: 'building sallyport', program: process.execPath, args: [script('build'), dist] })
   cpSync(join(root, 'package.json'), join(folder, 'package.json'))
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-  return join(dist, 'cli.js')
+  await run({ what: 'starting it once', program: process.execPath, args: [script('warm'), cli] })
+  return cli
 }
 
 /** The path to `guard` in the JSON Schema of the configuration. */
