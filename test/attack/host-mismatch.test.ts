@@ -27,7 +27,7 @@ const own = `Authorization: Bearer ${token}\r\n`
 const proxied = `Proxy-Authorization: Basic ${Buffer.from(`x:${token}`).toString('base64')}\r\n`
 const ask = (target: string, head: string, method = 'GET') =>
   world.raw(`${method} ${target} HTTP/1.1\r\n${head}Connection: close\r\n\r\n`)
-const ourPort = (name: string) => {
+const ourPort = (name: string): [string, string] => {
   const named = `${name}:${new URL(world.origin).port}`
   return [`http://${named}/orders/1`, `Host: ${named}\r\n`]
 }
@@ -48,11 +48,14 @@ describe('A41 host mismatch: one source says where a request goes', () => {
     ['the Host of the listener', () => [`http://${evilHost}${inner}`, `Host: 127.0.0.1:${world.port}\r\n`]],
     ['its own Host and the port of the downstream', () => ourPort('evil.example')],
     ['a Host that ends like ours', () => ourPort('evil-orders.example')],
-  ] as const)('is refused for a URL of somebody else with %s', async (_what, parts) => {
-    const [url, hostLine] = parts()
-    nothingDone(await ask(url, hostLine! + proxied))
-    nothingDone(await ask(url, hostLine! + own))
-  })
+  ] as [string, () => [string, string]][])(
+    'is refused for a URL of somebody else with %s',
+    async (_what, parts) => {
+      const [url, hostLine] = parts()
+      nothingDone(await ask(url, hostLine + proxied))
+      nothingDone(await ask(url, hostLine + own))
+    },
+  )
 
   it.each([
     ['somebody else', () => evilHost],
@@ -118,14 +121,17 @@ describe('A41 host mismatch: one source says where a request goes', () => {
   it.each([
     ['absolute', () => [`http://${host}/orders/1`, `Host: ${host}\r\n${proxied}`]],
     ['origin', () => [inner, `Host: 127.0.0.1\r\n${own}`]],
-  ] as const)('goes where it is configured in the %s form, whatever else names a host', async (_, parts) => {
-    const [target, head] = parts()
-    expect(await ask(target, head! + forwarded())).toMatch(/^HTTP\/1\.1 200 /)
-    expect(stolen).toBe(0)
-    const [seen] = world.seen
-    const hosts = seen!.rawHeaders.filter((_it, index) => index % 2 === 0 && /^host$/i.test(_it))
-    expect(hosts).toHaveLength(1)
-    expect(seen!.headers).toMatchObject({ host, authorization: `Bearer ${canary}` })
-    expect(seen!.rawHeaders.join('\n')).not.toContain(evilHost)
-  })
+  ] as [string, () => [string, string]][])(
+    'goes where it is configured in the %s form, whatever else names a host',
+    async (_, parts) => {
+      const [target, head] = parts()
+      expect(await ask(target, head + forwarded())).toMatch(/^HTTP\/1\.1 200 /)
+      expect(stolen).toBe(0)
+      const [seen] = world.seen
+      const hosts = seen!.rawHeaders.filter((_it, index) => index % 2 === 0 && /^host$/i.test(_it))
+      expect(hosts).toHaveLength(1)
+      expect(seen!.headers).toMatchObject({ host, authorization: `Bearer ${canary}` })
+      expect(seen!.rawHeaders.join('\n')).not.toContain(evilHost)
+    },
+  )
 })

@@ -4,7 +4,7 @@ import { connect as connectTls, createServer as createTlsServer, type TLSSocket 
 import { certificateFor } from '../kit/certificate.ts'
 import { listen, token } from './world.ts'
 
-export const certificate = certificateFor('localhost', '127.0.0.1')
+const certificate = certificateFor('localhost', '127.0.0.1')
 
 /** A server behind a tunnel, and the sockets that it was given. */
 export interface Target {

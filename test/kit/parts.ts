@@ -1,11 +1,12 @@
 /**
  * The real parts of the tests under test/real: one OpenBao and one Keycloak for the whole run, started before the
- * first test and ended after the last. Tests share them, so each takes mounts, keys and sessions of its own.
+ * first test and ended after the last, and HTTP clients of other languages. Tests share them, so each takes mounts, keys and sessions of its own.
  * Where a part may be missing (SALLYPORT_TEST_OFFLINE=1) a suite skips itself, and the skips are counted:
  *
  *     describe.skipIf(parts().keycloak === undefined)('…', () => { … })
  */
 import { inject } from 'vitest'
+import type { Clients } from './parts/clients.ts'
 import { admin } from './parts/keycloak.ts'
 import { type BaoAddress, type OpenBao, type OpenBaoOptions, startOpenBaoAt } from './parts/openbao.ts'
 import realm from './keycloak/realm.json' with { type: 'json' }
@@ -32,13 +33,15 @@ export interface KeycloakPart {
 export interface Parts {
   readonly openbao?: BaoAddress
   readonly keycloak?: KeycloakPart
+  readonly clients?: Clients
 }
 
 export function parts(): Parts {
-  const { openbao, keycloak } = inject('parts')
+  const { openbao, keycloak, clients } = inject('parts')
   return {
     ...(openbao === undefined ? {} : { openbao: { address: openbao.address, rootToken: openbao.rootToken } }),
     ...(keycloak === undefined ? {} : { keycloak: keycloakPart(keycloak.baseUrl) }),
+    ...(clients === undefined ? {} : { clients }),
   }
 }
 

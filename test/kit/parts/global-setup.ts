@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node'
+import { type Clients, obtainClients } from './clients.ts'
 import { obtainKeycloak, startKeycloak } from './keycloak.ts'
 import { obtainOpenBao, startOpenBaoAt } from './openbao.ts'
 import { say } from './run.ts'
@@ -7,6 +8,7 @@ import { say } from './run.ts'
 export interface StartedParts {
   readonly openbao?: { readonly address: string; readonly rootToken: string; readonly binary: string }
   readonly keycloak?: { readonly baseUrl: string }
+  readonly clients?: Clients
 }
 
 declare module 'vitest' {
@@ -24,7 +26,7 @@ export async function setup(project: TestProject): Promise<Stop> {
   const stop = async () => {
     await Promise.all(stops.map((each) => each()))
   }
-  const results = await Promise.allSettled([openbao(stops), keycloak(stops)])
+  const results = await Promise.allSettled([openbao(stops), keycloak(stops), clients()])
   const failures = results
     .filter((result) => result.status === 'rejected')
     .map(({ reason }) => reason as unknown)
@@ -33,8 +35,8 @@ export async function setup(project: TestProject): Promise<Stop> {
     for (const failure of failures) say(failure instanceof Error ? failure.message : String(failure))
     throw new Error('a real part of the tests could not be had: see the lines above')
   }
-  const [bao, kc] = results.map((result) => (result.status === 'fulfilled' ? result.value : {}))
-  project.provide('parts', { ...bao, ...kc })
+  const [bao, kc, http] = results.map((result) => (result.status === 'fulfilled' ? result.value : {}))
+  project.provide('parts', { ...bao, ...kc, ...http })
   say(`ready in ${((performance.now() - started) / 1000).toFixed(1)} s`)
   return stop
 }
@@ -55,6 +57,11 @@ async function keycloak(stops: Stop[]): Promise<Pick<StartedParts, 'keycloak'>> 
   stops.push(server.stop)
   say(`Keycloak: running at ${server.baseUrl}`)
   return { keycloak: { baseUrl: server.baseUrl } }
+}
+
+async function clients(): Promise<Pick<StartedParts, 'clients'>> {
+  const found = await obtainClients()
+  return found === undefined ? skipped('HTTP clients') : { clients: found }
 }
 
 function skipped(part: string): Record<string, never> {

@@ -33,10 +33,26 @@ const python: Tool = {
   find: () => (version('python3', '-m', 'pip', '--version').startsWith('pip ') ? 'python3' : undefined),
 }
 
+const curl: Tool = {
+  name: 'curl',
+  packages: ['curl'],
+  formula: 'curl',
+  find: () => (version('curl', '--version').startsWith('curl ') ? 'curl' : undefined),
+}
+
+const go: Tool = {
+  name: 'Go 1.18 or newer',
+  packages: ['golang-go'],
+  formula: 'go',
+  find: () => (Number(/ go1\.(\d+)/.exec(version('go', 'version'))?.[1]) >= 18 ? 'go' : undefined),
+}
+
 export const hasJava = (): boolean => java.find() !== undefined
 export const findJava = (): Promise<string> => found(java)
 export const findMaven = (): Promise<string> => found(maven)
 export const findPython = (): Promise<string> => found(python)
+export const findCurl = (): Promise<string> => found(curl)
+export const findGo = (): Promise<string> => found(go)
 
 function candidates(): string[] {
   const home = process.env['JAVA_HOME']
