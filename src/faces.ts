@@ -7,7 +7,7 @@ import { mountTokenFace } from './identity/index.ts'
 import { SallyportError, Secret, seconds } from './model/index.ts'
 import { mountAdmin } from './revocation/index.ts'
 import { writeDurably } from './storage/index.ts'
-import { createFace, hostJudge, type Listening, listen } from './http.ts'
+import { createFace, type Face, type FaceOptions, hostJudge, type Listening, listen } from './http.ts'
 import { clock, type Instance, random } from './wire.ts'
 
 export interface Faces {
@@ -20,67 +20,54 @@ export interface Faces {
 
 const requestId = (): string => Buffer.from(random(12)).toString('base64url')
 
+/** @throws config_invalid for an address that cannot be had; then nothing listens */
 export async function openFaces(instance: Instance): Promise<Faces> {
   const { listen: at, data } = instance.config
-  const telemetry = telemetryFace(instance)
-  const egress = await egressFace(instance)
-  const admin = adminFace(instance)
-  const listening = {
-    telemetry: await telemetry.listen('telemetry', at.telemetry),
-    egress: await egress.listen('egress', at.egress),
-    admin: await admin.listen('admin', at.admin),
+  const faces = {
+    egress: egressFace(instance),
+    telemetry: telemetryFace(instance),
+    admin: adminFace(instance),
   }
-  instance.egressHosts.push(...listening.egress.hosts, new URL(instance.config.url).host)
-  writeDurably(
-    join(data, 'run', runFiles.endpoint),
-    JSON.stringify({ url: listening.admin.url, pid: process.pid }),
-  )
-  return {
-    ...listening,
-    close: async () => {
-      await Promise.all([egress.app.close(), admin.app.close(), telemetry.app.close()])
-    },
+  const close = async () => {
+    await Promise.all(Object.values(faces).map((each) => each.close()))
+  }
+  try {
+    // The egress first, and what answers there besides the injected requests when all of them listen.
+    const egress = await faces.egress.listen(at.egress)
+    instance.egressHosts.push(...egress.hosts, new URL(instance.config.url).host)
+    const telemetry = await faces.telemetry.listen(at.telemetry)
+    const admin = await faces.admin.listen(at.admin)
+    writeDurably(join(data, 'run', runFiles.endpoint), JSON.stringify({ url: admin.url, pid: process.pid }))
+    await faces.egress.open()
+    return { egress, telemetry, admin, close }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
 
-interface Face {
-  readonly app: FastifyInstance
-  listen(name: string, address: { host: string; port: number; socket?: string }): Promise<Listening>
+interface NamedFace extends Pick<Face, 'open' | 'close'> {
+  listen(address: { host: string; port: number; socket?: string }): Promise<Listening>
 }
 
 /** A face whose names for `Host` are known once it listens. */
-function face(
-  instance: Instance,
-  options: {
-    readonly name: string
-    readonly reader: 'caller' | 'operator'
-    readonly first?: Parameters<typeof createFace>[0]['first']
-    readonly connect?: Parameters<typeof createFace>[0]['connect']
-  },
-): Face {
+function face(instance: Instance, options: Omit<FaceOptions, 'namesUs'>): NamedFace {
   let judge: (host: string) => boolean = () => false
-  const app = createFace(
-    {
-      name: options.name,
-      reader: options.reader,
-      namesUs: (host) => judge(host),
-      ...(options.first === undefined ? {} : { first: options.first }),
-      ...(options.connect === undefined ? {} : { connect: options.connect }),
-    },
-    { log: instance.log, requestId },
-  )
+  const made = createFace({ ...options, namesUs: (host) => judge(host) }, { log: instance.log, requestId })
   return {
-    app,
-    listen: async (name, address) => {
-      const listening = await listen(app, name, address)
+    ...made,
+    listen: async (address) => {
+      const listening = await listen(made.server, options.name, address)
       judge = hostJudge([...listening.hosts, new URL(instance.config.url).host], listening.everyAddress)
       return listening
     },
   }
 }
 
-async function egressFace(instance: Instance): Promise<Face> {
+function egressFace(instance: Instance): NamedFace {
   const { identity, egress, config } = instance
+  // Metadata names the endpoints where they are: at this listener, whose port may be known only once it listens.
+  let address = config.url
   const it = face(instance, {
     name: 'egress',
     reader: 'caller',
@@ -90,27 +77,28 @@ async function egressFace(instance: Instance): Promise<Face> {
       return mine
     },
     connect: egress.connect,
+    mount: (app) =>
+      mountTokenFace(
+        app,
+        { issuer: identity.issuer, address: () => address },
+        { ...identity, log: instance.log },
+      ),
   })
-  // Metadata names the endpoints where they are: at this listener, whose port may be known only once it listens.
-  let address = config.url
-  await mountTokenFace(
-    it.app,
-    { issuer: identity.issuer, address: () => address },
-    { ...identity, log: instance.log },
-  )
   return {
-    app: it.app,
-    listen: async (name, at) => {
-      const listening = await it.listen(name, at)
+    ...it,
+    listen: async (at) => {
+      const listening = await it.listen(at)
       if (listening.url.startsWith('http')) address = listening.url
       return listening
     },
   }
 }
 
-function adminFace(instance: Instance): Face {
-  const it = face(instance, { name: 'admin', reader: 'operator' })
-  const { app } = it
+function adminFace(instance: Instance): NamedFace {
+  return face(instance, { name: 'admin', reader: 'operator', mount: (app) => mountOperator(app, instance) })
+}
+
+function mountOperator(app: FastifyInstance, instance: Instance): void {
   const { config } = instance
   app.addHook('onRequest', async (request) => {
     const presented = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1]
@@ -145,7 +133,6 @@ function adminFace(instance: Instance): Face {
       ...instance.health.report(),
     }),
   )
-  return it
 }
 
 interface ConnectBody {
@@ -237,21 +224,22 @@ function unknown(field: string): SallyportError {
   return new SallyportError('request_malformed', { field, remedy: `name a configured ${field}` })
 }
 
-function telemetryFace(instance: Instance): Face {
-  const it = face(instance, { name: 'telemetry', reader: 'operator' })
-  const { app } = it
-  const parts = {
-    response: {
-      '2xx': { type: 'object', additionalProperties: true },
-      503: { type: 'object', additionalProperties: true },
-    },
-  }
-  app.get('/livez', { schema: parts }, async () => ({ live: true }))
-  app.get('/startupz', { schema: parts }, async (_request, reply) => {
+function telemetryFace(instance: Instance): NamedFace {
+  return face(instance, {
+    name: 'telemetry',
+    reader: 'operator',
+    mount: (app) => mountTelemetry(app, instance),
+  })
+}
+
+/** Without schemas: what they compile to would be the largest part of a probe's first answer. */
+function mountTelemetry(app: FastifyInstance, instance: Instance): void {
+  app.get('/livez', async () => ({ live: true }))
+  app.get('/startupz', async (_request, reply) => {
     const report = instance.health.report()
     return reply.status(report.started ? 200 : 503).send(report)
   })
-  app.get('/readyz', { schema: parts }, async (_request, reply) => {
+  app.get('/readyz', async (_request, reply) => {
     const report = instance.health.report()
     return reply.status(report.ready ? 200 : 503).send(report)
   })
@@ -259,5 +247,4 @@ function telemetryFace(instance: Instance): Face {
     instance.metrics.live.set(instance.replica.live.size)
     return reply.type(instance.metrics.contentType).send(await instance.metrics.text())
   })
-  return it
 }

@@ -1,11 +1,12 @@
 /**
  * The control faces' HTTP: one fastify instance a face with request ids, limits, Host and Origin checks, and the
  * one place where an error becomes an answer. The hot path is not here: the egress is a plain handler in front.
+ * A face listens before its instance is there: that is made when the first request asks for it.
  */
 import { type IncomingMessage, type Server, createServer, type ServerResponse } from 'node:http'
 import { rmSync } from 'node:fs'
-import { isIP, Socket } from 'node:net'
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import { isIP, type ListenOptions, Socket } from 'node:net'
+import type { FastifyError, FastifyInstance } from 'fastify'
 import { answerSocket, listenerOptions } from './egress/index.ts'
 import { asSallyportError, type Rendered, renderOAuth, renderProblem, SallyportError } from './model/index.ts'
 import type { Log } from './telemetry/index.ts'
@@ -22,6 +23,8 @@ export interface FaceOptions {
   readonly first?: (request: IncomingMessage, response: ServerResponse) => boolean
   /** Takes every `CONNECT`; without it they are refused. */
   readonly connect?: (request: IncomingMessage, socket: Socket, early: Buffer) => void
+  /** Gives the face its routes, once. */
+  readonly mount: (app: FastifyInstance) => unknown
 }
 
 export interface FaceDeps {
@@ -29,13 +32,50 @@ export interface FaceDeps {
   readonly requestId: () => string
 }
 
-/** An app for one face. Bodies are small here: 64 KiB, refused beyond. */
-export function createFace(options: FaceOptions, deps: FaceDeps): FastifyInstance {
+export interface Face {
+  readonly server: Server
+  /** Makes what answers, where no request has asked for it yet. */
+  open(): Promise<unknown>
+  /** Takes no new connection and ends those that are open. */
+  close(): Promise<void>
+}
+
+type Route = (request: IncomingMessage, response: ServerResponse) => void
+
+export function createFace(options: FaceOptions, deps: FaceDeps): Face {
+  let opening: Promise<Route> | undefined
+  const open = (): Promise<Route> =>
+    (opening ??= openRoutes(options, deps).catch((error: unknown) => {
+      opening = undefined
+      throw error
+    }))
+  const handle: Route = (request, response) => {
+    open().then(
+      (route) => route(request, response),
+      (error: unknown) => {
+        const id = deps.requestId()
+        deps.log.error('a face could not be opened', { face: options.name, request: id }, error)
+        const { status, headers, body } = renderProblem(asSallyportError(error), id, options.reader)
+        response.writeHead(status, headers).end(body)
+      },
+    )
+  }
+  const server = createFaceServer(handle, options, deps)
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve())
+      server.closeAllConnections()
+    })
+  return { server, open, close }
+}
+
+/** What answers at one face. Bodies are small here: 64 KiB, refused beyond. */
+async function openRoutes(options: FaceOptions, deps: FaceDeps): Promise<Route> {
+  // Not at the top: fastify is a fifth of what a start loads, and an injected request passes it by.
+  const { fastify } = await import('fastify')
   const app = fastify({
     genReqId: () => deps.requestId(),
     bodyLimit: 64 * 1024,
-    forceCloseConnections: true,
-    serverFactory: (handler) => createFaceServer(handler, options, deps),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   })
   app.addHook('onRequest', async (request) => {
@@ -53,7 +93,9 @@ export function createFace(options: FaceOptions, deps: FaceDeps): FastifyInstanc
     const rendered = renderFor(request.url, known, request.id, options.reader)
     return reply.status(rendered.status).headers(rendered.headers).send(rendered.body)
   })
-  return app
+  await options.mount(app)
+  await app.ready()
+  return app.routing
 }
 
 function renderFor(url: string, error: SallyportError, id: string, reader: 'caller' | 'operator'): Rendered {
@@ -113,7 +155,7 @@ export interface Listening {
 
 /** @throws config_invalid when the address cannot be had, naming the field */
 export async function listen(
-  app: FastifyInstance,
+  server: Server,
   name: string,
   address: { readonly host: string; readonly port: number; readonly socket?: string },
 ): Promise<Listening> {
@@ -122,13 +164,13 @@ export async function listen(
       rmSync(address.socket, { force: true })
       const before = process.umask(0o117)
       try {
-        await app.listen({ path: address.socket })
+        await listening(server, { path: address.socket })
       } finally {
         process.umask(before)
       }
       return { url: `unix:${address.socket}`, hosts: ['localhost'], everyAddress: false }
     }
-    await app.listen({ host: address.host, port: address.port })
+    await listening(server, { host: address.host, port: address.port })
   } catch (error) {
     throw new SallyportError(
       'config_invalid',
@@ -136,10 +178,20 @@ export async function listen(
       error,
     )
   }
-  const bound = app.server.address()
+  const bound = server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
   const host = address.host.includes(':') ? `[${address.host}]` : address.host
   const everyAddress = host === '0.0.0.0' || host === '[::]'
   const names = [host, '127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`)
   return { url: `http://${everyAddress ? '127.0.0.1' : host}:${port}`, hosts: names, everyAddress }
+}
+
+function listening(server: Server, at: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(at, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
 }
