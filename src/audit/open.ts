@@ -1,25 +1,15 @@
 import { mkdirSync } from 'node:fs'
-import {
-  type Clock,
-  type Durability,
-  type RecordEvent,
-  asSallyportError,
-  SallyportError,
-  type Seconds,
-  type Secret,
-} from '../model/index.ts'
+import { type Clock, SallyportError, type Seconds, type Secret } from '../model/index.ts'
 import type { Anchors } from '../storage/index.ts'
 import type { Log } from '../telemetry/index.ts'
 import type { OpenAudit } from './audit.ts'
 import { ChainFile } from './chain-file.ts'
-import { createEncoder } from './encode.ts'
 import { createFingerprint } from './fingerprint.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Heads } from './heads.ts'
 import { bareKey, type PublicKeyJwk, type Sign, thumbprint } from './keys.ts'
 import { genesisBody, hashLine, makeLine, noHash, type Previous, type Tip } from './lines.ts'
 import { nodeFs, type RecordFs } from './record-fs.ts'
-import { Recorded } from './recorded.ts'
 import { findPrevious } from './recover.ts'
 import { type RetentionDeps, sweep } from './retention.ts'
 import {
@@ -30,6 +20,7 @@ import {
   removeUnfinished,
   segmentPath,
 } from './segments.ts'
+import { createWriter } from './writer.ts'
 
 export interface AuditOptions {
   /** Where records lie: `<data>/records`. Made if absent, for its owner only. */
@@ -86,63 +77,14 @@ export async function openAudit(options: AuditOptions, deps: AuditDeps): Promise
           },
           deps.log,
         )
-  return audit({ options, deps, commit, heads, chain, stopSweeping })
-}
-
-interface Parts {
-  readonly options: AuditOptions
-  readonly deps: AuditDeps
-  readonly commit: GroupCommit
-  readonly heads: Heads
-  readonly chain: string
-  readonly stopSweeping: () => void
-}
-
-function audit({ options, deps, commit, heads, chain, stopSweeping }: Parts): OpenAudit {
-  const encode = createEncoder()
   let closing: Promise<void> | undefined
-  const write = (event: RecordEvent, asked: Durability): number | Promise<number> => {
-    if (closing !== undefined || asked === 'acknowledged') throw new SallyportError('record_unavailable')
-    const body = encode(event)
-    return asked === 'handed' ? commit.hand(body, deps.nowMs()) : commit.commit(body, deps.nowMs())
-  }
+  const isClosing = () => closing !== undefined
   return {
     chain,
     get working() {
       return commit.working
     },
-    begin: (event, durability) => {
-      const grade = options.reads === 'synced' && durability === 'handed' ? 'synced' : durability
-      const startedAt = deps.clock.monotonic()
-      const n = write(event, grade)
-      return typeof n === 'number'
-        ? Recorded.written(chain, n, grade, startedAt)
-        : n.then((line) => Recorded.written(chain, line, grade, startedAt))
-    },
-    intend: (event, durability, then) => {
-      const grade = options.reads === 'synced' && durability === 'handed' ? 'synced' : durability
-      const startedAt = deps.clock.monotonic()
-      const told = (result: number | SallyportError) =>
-        then(typeof result === 'number' ? Recorded.written(chain, result, grade, startedAt) : result)
-      try {
-        if (grade !== 'handed')
-          Promise.resolve(write(event, grade)).then(told, (error: unknown) => told(asSallyportError(error)))
-        else if (closing !== undefined) told(new SallyportError('record_unavailable'))
-        else commit.handSoon(encode(event), deps.nowMs(), told)
-      } catch (error) {
-        told(asSallyportError(error))
-      }
-    },
-    finish: (recorded, outcome) => {
-      if (closing !== undefined) return
-      const spent =
-        outcome.durationMs ?? Math.round((deps.clock.monotonic() - recorded.startedAt) * 1000) / 1000
-      const event = outcome.durationMs === undefined ? { ...outcome, durationMs: spent } : outcome
-      commit.follow(`${encode(event)},"of":${recorded.n}`, deps.nowMs())
-    },
-    note: async (event, durability = 'synced') => {
-      await write(event, durability)
-    },
+    ...createWriter({ chain, commit, isClosing, syncedReads: options.reads === 'synced' }, deps),
     fingerprint: createFingerprint(deps.fingerprintKey),
     close: () => {
       stopSweeping()

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { SallyportError } from '../model/index.ts'
-import type { FormReader } from './override.ts'
+import type { FormReader } from './form-reader.ts'
 
 /**
  * A request body on its way. A short one whose length is declared is taken in whole: it leaves in one write with its

@@ -1,37 +1,6 @@
 import { SallyportError } from '../model/index.ts'
 import type { Body } from './body.ts'
-
-/**
- * Parameters by which frameworks let a request ask for another method than its own: Rack, Laravel and Symfony,
- * Spring, ASP.NET, WordPress, Salesforce, OData. The decision was on the method of the request line, so none may get
- * out, in the query or in a form. Headers of that kind are not sent at all (`strip.ts`); JSON is not searched.
- */
-const override =
-  /^(?:[_$@]+(?:http_?)?method(?:_?override)?|x_(?:http_)?method(?:_?override)?|(?:http_?)?method_?override)$/
-
-/** How many characters of a name, or of a line in a part's head, are looked at. */
-const longest = 4096
-
-/** Whether a form decoder may read this name as one of those: escaped, in any case, as PHP and Rack mend names. */
-export function namesOverride(name: string): boolean {
-  const plain = unescaped(unescaped(name.replaceAll('+', ' ')))
-  const [upToNul = ''] = plain.split('\0', 1)
-  const text = upToNul.trimStart().toLowerCase()
-  const bracket = text.indexOf('[', 1)
-  const own = bracket === -1 ? text : text.slice(0, bracket)
-  return override.test(own.trimEnd().replace(/[ .[-]/g, '_'))
-}
-
-/** Blanks before a name are not part of it, and so many of them hide what comes after. */
-function isLongBlank(name: string): boolean {
-  return name.length > longest && unescaped(name.replace(/%.?$/, '').replaceAll('+', ' ')).trim() === ''
-}
-
-function unescaped(text: string): string {
-  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 16)),
-  )
-}
+import { formReader, namesOverride } from './form-reader.ts'
 
 /** Whether a query asks for another method. It begins with `?` or is empty. */
 export function queryOverrides(query: string): boolean {
@@ -42,80 +11,6 @@ export function queryOverrides(query: string): boolean {
     .some((field) => namesOverride(field.split('=', 1)[0] ?? ''))
 }
 
-/** Reads a form as it passes. `overrides` says whether it has come to a name that asks for another method. */
-export interface FormReader {
-  overrides(chunk: Buffer): boolean
-}
-
-const ampersand = 0x26
-const semicolon = 0x3b
-const equals = 0x3d
-
-/** Names of an urlencoded form; a name counts from its `=` on, since without one it asks for nothing. */
-class FieldReader implements FormReader {
-  #name = ''
-  #inValue = false
-
-  overrides(chunk: Buffer): boolean {
-    let begun = 0
-    for (let at = 0; at < chunk.length; at++) {
-      const byte = chunk[at]
-      if (byte === equals && !this.#inValue) {
-        this.#keep(chunk, begun, at)
-        if (namesOverride(this.#name) || isLongBlank(this.#name)) return true
-        this.#inValue = true
-      } else if (byte === ampersand || byte === semicolon) {
-        this.#name = ''
-        this.#inValue = false
-        begun = at + 1
-      }
-    }
-    if (!this.#inValue) this.#keep(chunk, begun, chunk.length)
-    return false
-  }
-
-  #keep(chunk: Buffer, from: number, to: number): void {
-    const room = longest + 1 - this.#name.length
-    if (room > 0) this.#name += chunk.toString('latin1', from, Math.min(to, from + room))
-  }
-}
-
-/**
- * Names of the parts of a multipart form. The boundary is not looked at, since readers do not agree on it: every line
- * that may be the `Content-Disposition` of a part is taken for one.
- */
-class PartReader implements FormReader {
-  /** The end of what came, as far as such a line may have begun there. */
-  #rest = '\n'
-
-  overrides(chunk: Buffer): boolean {
-    const text = this.#rest + chunk.toString('latin1')
-    let begun = Math.max(0, text.length - 32)
-    for (const { index } of text.matchAll(/[\r\n]content-disposition[ \t]*:/gi)) {
-      // A line goes on where the next one begins with a blank, so its end is known by the character after it.
-      const end = /[\r\n][^\r\n \t]|\n[\r\n]|\r\r/.exec(text.slice(index + 1))
-      if (end === null) {
-        if (text.length - index > longest) return true
-        begun = Math.min(begun, index)
-      } else if (dispositionOverrides(text.slice(index, index + 1 + end.index))) return true
-    }
-    this.#rest = text.slice(begun)
-    return false
-  }
-}
-
-/** RFC 7578 §4.2: a part's name stands in plain text; the encodings of RFC 2231 and RFC 2047 have no use there. */
-function dispositionOverrides(line: string): boolean {
-  const plain = line.replaceAll('\\', '')
-  for (const [, encoded, value = ''] of plain.matchAll(
-    /[;,\s]name(\*)?[^=;]*=\s*("[^"]*|'[^']*|[^;\s]*)/gi,
-  )) {
-    if (encoded !== undefined || value.includes('=?')) return true
-    if (namesOverride(value.replace(/^["']/, ''))) return true
-  }
-  return false
-}
-
 /** The body, unless it is a form that asks for another method; one that streams is read as it passes. */
 export function withoutOverride(head: readonly string[], body: Body): Body {
   const form = body.kind === 'none' ? undefined : formReader(head)
@@ -123,26 +18,4 @@ export function withoutOverride(head: readonly string[], body: Body): Body {
   if (body.kind === 'stream') return { ...body, form }
   if (form.overrides(body.bytes)) throw new SallyportError('method_override_refused')
   return body
-}
-
-/** @throws method_override_refused where it is a form that is encoded so that it cannot be read */
-function formReader(head: readonly string[]): FormReader | undefined {
-  // Rack takes a POST without a type for a form.
-  const type = (valueOf(head, 'content-type') ?? '').toLowerCase()
-  const parts = type.includes('multipart/')
-  const fields = type.trim() === '' || type.includes('x-www-form-urlencoded')
-  if (!parts && !fields) return undefined
-  if (parts && fields) throw new SallyportError('method_override_refused')
-  const coding = valueOf(head, 'content-encoding')
-  const charset = /charset\s*=\s*["']?([^"';,\s]*)/.exec(type)?.[1]
-  if (coding !== undefined && coding.toLowerCase() !== 'identity')
-    throw new SallyportError('method_override_refused')
-  if (charset !== undefined && !/^(?:utf-?8|us-ascii|iso-8859-1)$/.test(charset))
-    throw new SallyportError('method_override_refused')
-  return parts ? new PartReader() : new FieldReader()
-}
-
-function valueOf(head: readonly string[], name: string): string | undefined {
-  for (let index = 0; index < head.length; index += 2) if (head[index] === name) return head[index + 1]
-  return undefined
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { SallyportError } from '../model/index.ts'
-import type { FormReader } from './override.ts'
+import type { FormReader } from './form-reader.ts'
 
 /** What the sender has to say at the first byte of a streamed body. */
 export interface FirstByte {

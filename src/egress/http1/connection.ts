@@ -211,7 +211,11 @@ export class Connection implements ParserSink {
       this.#fail(error)
       return
     }
-    if (this.#turn === undefined) this.#settle()
+    if (!this.#isBusy()) this.#settle()
+  }
+
+  #isBusy(): boolean {
+    return this.#turn !== undefined
   }
 
   readonly #onEnd = (): void => {

@@ -17,7 +17,7 @@ export function readOurs(pieces: readonly Buffer[], method: string, closed: bool
   let status: number | undefined
   let head: readonly string[] | undefined
   let body = ''
-  let complete = false
+  const seen = { complete: false }
   const sink = {
     onHead: (code: number, fields: readonly string[]) => {
       status = code
@@ -27,7 +27,7 @@ export function readOurs(pieces: readonly Buffer[], method: string, closed: bool
       body += bytes.toString('latin1')
     },
     onMessageEnd: () => {
-      complete = true
+      seen.complete = true
     },
   }
   const parser = new ResponseParser(sink, new FieldNames())
@@ -40,7 +40,7 @@ export function readOurs(pieces: readonly Buffer[], method: string, closed: bool
   } catch {
     return told('refused')
   }
-  return told(complete ? 'complete' : 'open')
+  return told(seen.complete ? 'complete' : 'open')
 }
 
 /** By llhttp, the parser that it replaces, as Node's own client has it. */
@@ -50,7 +50,7 @@ export async function readByNode(bytes: Buffer, method: string): Promise<Reading
     write: (_chunk, _encoding, done) => done(),
   })
   return new Promise((resolve) => {
-    const req = request({ method, createConnection: () => socket as never, host: 'x', path: '/' })
+    const req = request({ method, createConnection: () => socket, host: 'x', path: '/' })
     req.on('error', () => resolve({ outcome: 'refused', body: '' }))
     req.on('response', (res) => {
       let body = ''
