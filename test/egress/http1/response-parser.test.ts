@@ -171,9 +171,9 @@ describe('the response parser', () => {
         expect(readOurs(pieces, asked, true)).toEqual(whole)
         expect(readOurs(single, asked, true)).toEqual(whole)
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
-  })
+  }, 60_000)
 
   it('takes nothing that llhttp does not take, and reads it alike', async () => {
     let taken = 0
@@ -188,8 +188,8 @@ describe('the response parser', () => {
         const theirs = await readByNode(all.subarray(0, end), asked)
         expect(theirs).toEqual(ours)
       }),
-      { numRuns: 4000 },
+      { numRuns: 2000 },
     )
-    expect(taken).toBeGreaterThan(200)
-  })
+    expect(taken).toBeGreaterThan(100)
+  }, 60_000)
 })
