@@ -11,7 +11,7 @@ import { install } from './install.ts'
 import { endGenerators } from './load/generate.ts'
 import { machine } from './machine.ts'
 import { type CommandLine, readOptions, usage } from './options.ts'
-import { atEnd, endAll, pinSelf, removeFolders, temporaryFolder } from './processes.ts'
+import { atEnd, endAll, othersShare, pinSelf, removeFolders, temporaryFolder } from './processes.ts'
 import { jsonOf, heading, plain, rowTable, targetTable } from './report.ts'
 import { type Results, writeDocument } from './results.ts'
 import { rows } from './rows/index.ts'
@@ -97,7 +97,10 @@ async function main(options: CommandLine): Promise<number> {
   const bench = await open(options)
   const random = randomOf(options.seed)
   tell(`seed ${options.seed}; ${wanted.map(({ name }) => name).join(', ')}`)
-  const results: Results = { machine: machine(bench.tools), options, rows: [], targets: [] }
+  const others = await othersShare()
+  if (others > 0.05)
+    tell(`others use ${Math.round(others * 100)} % of this machine: the figures will be noise`)
+  const results: Results = { machine: { ...machine(bench.tools), others }, options, rows: [], targets: [] }
   for (const row of wanted) {
     const samples = await play(row, bench, random)
     const targets = row

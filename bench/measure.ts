@@ -140,6 +140,7 @@ async function attack({ contender }: Under, load: Load, options: WrkOptions): Pr
   const tolerated = load.tokens === undefined ? 0 : load.connections
   if (wrong > tolerated || result.socket > 0)
     throw new Error(`${wrong} wrong answers, ${result.socket} broken connections of ${result.requests}`)
+  if (result.requests === 0) throw new Error('nothing was answered')
   return result
 }
 

@@ -113,12 +113,28 @@ export function memoryOf(pid: number | undefined): { readonly rss: number; reado
   return { rss: sum('Rss'), pss: sum('Pss') }
 }
 
-/** Busy and stolen time of the rest's core so far, in ticks. */
-export function coreTimes(): { readonly busy: number; readonly total: number; readonly steal: number } {
-  const line = new RegExp(`^cpu${cores.rest} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? ''
-  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, soft = 0, steal = 0] = line
+interface CoreTimes {
+  readonly busy: number
+  readonly total: number
+  readonly steal: number
+}
+
+function timesOf(line: string): CoreTimes {
+  const text = new RegExp(`^${line} +(.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? ''
+  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, soft = 0, steal = 0] = text
     .split(' ')
     .map(Number)
   const busy = user + nice + system + irq + soft
   return { busy, steal, total: busy + idle + iowait + steal }
+}
+
+/** Busy and stolen time of the rest's core so far, in ticks. */
+export const coreTimes = (): CoreTimes => timesOf(`cpu${cores.rest}`)
+
+/** The share of the machine that others use now, watched for two seconds: above a few hundredths, figures are noise. */
+export async function othersShare(): Promise<number> {
+  const before = timesOf('cpu')
+  await pause(2000)
+  const after = timesOf('cpu')
+  return (after.busy + after.steal - before.busy - before.steal) / (after.total - before.total)
 }

@@ -7,7 +7,7 @@ import { markdown, rowTable, targetTable } from './report.ts'
 
 /** What `--out` writes: everything that was measured. */
 export interface Results {
-  readonly machine: Machine
+  readonly machine: Machine & { readonly others: number }
   readonly options: CommandLine
   readonly rows: {
     readonly name: string
@@ -35,7 +35,7 @@ function documentOf({ machine, options, rows, targets }: Results): string {
   const { answer, upload, large } = options.sizes
   return [
     `Measured ${about.date} on ${about.cpu} (${about.cores} cores, ${about.memory}), Linux ${about.kernel}: ${programs.join(', ')}.`,
-    `Rounds: ${options.rounds} (some rows 3) of ${options.seconds} s; answers of ${answer} and ${large} bytes, uploads of ${upload}; seed ${options.seed}.`,
+    `Rounds: ${options.rounds} (some rows 3) of ${options.seconds} s; answers of ${answer} and ${large} bytes, uploads of ${upload}; seed ${options.seed}. Others used ${(about.others * 100).toFixed(1)} % of the machine when it began.`,
     '',
     '### Marks',
     '',
