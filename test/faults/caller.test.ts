@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { describe, expect, it } from 'vitest'
+import { describe, expect } from 'vitest'
 import { held } from './held.ts'
 import { type Heard, honest } from './hostile.ts'
-import { type Rig, startRig } from './rig.ts'
+import { both, type Rig } from './rig.ts'
 
 const MiB = 1024 * 1024
 
@@ -41,39 +41,42 @@ function mute(rig: Rig, path = '/orders/1') {
 const lastStory = (rig: Rig) => rig.story(rig.requests().at(-1) ?? '')
 
 describe('a caller that never reads', () => {
-  it('holds its downstream back, keeps nobody else waiting, and is let go after the idle limit', async () => {
-    const rig = await startRig({ limits: '{ connect: 1s, headers: 5s, idle: 3s }' })
-    const sent = { bytes: 0 }
-    rig.api.behave = (heard) => (heard.path === '/orders/1' ? pouring(sent)(heard) : honest(heard))
-    const before = held()
-    const socket = mute(rig)
-    await expect.poll(() => sent.bytes).toBeGreaterThan(0)
-    let former = -1
-    await expect
-      .poll(
-        () => {
-          const still = sent.bytes === former
-          former = sent.bytes
-          return still
-        },
-        { interval: 200, timeout: 3000 },
-      )
-      .toBe(true)
-    expect(sent.bytes).toBeLessThan(64 * MiB)
-    expect(held() - before).toBeLessThan(16 * MiB)
-    expect((await rig.ask('/orders/2')).status).toBe(200)
-    expect(rig.running.instance.replica.live.size).toBe(1)
-    await expect.poll(() => rig.running.instance.replica.live.size, { timeout: 10_000 }).toBe(0)
-    const [id = ''] = rig.requests()
-    expect(await rig.story(id)).toMatchObject([
-      { class: 'read', result: 'aborted', status: 200, reason: 'caller_stalled' },
-    ])
-    socket.destroy()
-    await rig.recovers()
-  }, 20_000)
+  both(
+    'holds its downstream back, keeps nobody else waiting, and is let go after the idle limit',
+    async (start) => {
+      const rig = await start({ limits: '{ connect: 1s, headers: 5s, idle: 3s }' })
+      const sent = { bytes: 0 }
+      rig.api.behave = (heard) => (heard.path === '/orders/1' ? pouring(sent)(heard) : honest(heard))
+      const before = held()
+      const socket = mute(rig)
+      await expect.poll(() => sent.bytes).toBeGreaterThan(0)
+      let former = -1
+      await expect
+        .poll(
+          () => {
+            const still = sent.bytes === former
+            former = sent.bytes
+            return still
+          },
+          { interval: 200, timeout: 3000 },
+        )
+        .toBe(true)
+      expect(sent.bytes).toBeLessThan(64 * MiB)
+      expect(held() - before).toBeLessThan(16 * MiB)
+      expect((await rig.ask('/orders/2')).status).toBe(200)
+      expect(rig.running.instance.replica.live.size).toBe(1)
+      await expect.poll(() => rig.running.instance.replica.live.size, { timeout: 10_000 }).toBe(0)
+      const [id = ''] = rig.requests()
+      expect(await rig.story(id)).toMatchObject([
+        { class: 'read', result: 'aborted', status: 200, reason: 'caller_stalled' },
+      ])
+      socket.destroy()
+      await rig.recovers()
+    },
+  )
 
-  it('but reads again in time, has lost nothing', async () => {
-    const rig = await startRig({ limits: '{ connect: 1s, headers: 5s, idle: 5s }' })
+  both('but reads again in time, has lost nothing', async (start) => {
+    const rig = await start({ limits: '{ connect: 1s, headers: 5s, idle: 5s }' })
     const body = Buffer.alloc(12 * MiB, 'x')
     rig.api.behave = ({ socket }) => {
       socket.write(`HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`)
@@ -93,8 +96,8 @@ describe('a caller that never reads', () => {
 })
 
 describe('a caller that leaves', () => {
-  it('in the middle of an answer: the downstream sees it end', async () => {
-    const rig = await startRig()
+  both('in the middle of an answer: the downstream sees it end', async (start) => {
+    const rig = await start()
     rig.api.behave = pouring({ bytes: 0 })
     const asked = rig.open('/orders/1', 'GET')
     asked.end()
@@ -106,8 +109,8 @@ describe('a caller that leaves', () => {
     await rig.recovers()
   })
 
-  it('before the answer: the downstream sees it end', async () => {
-    const rig = await startRig()
+  both('before the answer: the downstream sees it end', async (start) => {
+    const rig = await start()
     rig.api.behave = () => undefined
     const asked = rig.open('/orders/1', 'GET')
     asked.end()

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { Lookup } from '../../src/egress/index.ts'
-import { startRig } from './rig.ts'
+import { both, type Start } from './rig.ts'
 
 type Found = readonly string[] | 'ENOTFOUND' | 'EAI_AGAIN' | 'silence'
 
@@ -26,12 +26,12 @@ function resolver() {
   return it
 }
 
-async function start() {
+async function flapping(start: Start) {
   const dns = resolver()
-  const rig = await startRig({
+  const rig = await start({
     url: (port) => `http://orders.internal:${port}`,
     insecure: true,
-    more: 'network: { allow: [127.0.0.1/32] }',
+    allow: ['127.0.0.1/32'],
     machine: { lookup: (...asked) => dns.lookup(...asked) },
   })
   /** So that the next request has to connect anew. */
@@ -43,8 +43,8 @@ async function start() {
 }
 
 describe('a name server that flaps', () => {
-  it('does not know the name, or fails for now: 502, and the next answer of it is taken', async () => {
-    const { dns, rig, fresh } = await start()
+  both('does not know the name, or fails for now: 502, and the next answer of it is taken', async (start) => {
+    const { dns, rig, fresh } = await flapping(start)
     for (const failure of ['ENOTFOUND', 'EAI_AGAIN', 'ENOTFOUND'] as const) {
       dns.answer = failure
       const answer = await rig.ask()
@@ -58,8 +58,8 @@ describe('a name server that flaps', () => {
     }
   })
 
-  it('keeps silent: 504 when the time for a connection is up', async () => {
-    const { dns, rig } = await start()
+  both('keeps silent: 504 when the time for a connection is up', async (start) => {
+    const { dns, rig } = await flapping(start)
     dns.answer = 'silence'
     const answer = await rig.ask()
     expect(answer).toMatchObject({ status: 504, code: 'downstream_timeout' })
@@ -68,34 +68,40 @@ describe('a name server that flaps', () => {
     await rig.recovers()
   })
 
-  it('alternates between the downstream and addresses that are not to be dialled: none of those is', async () => {
-    const { dns, rig, fresh } = await start()
-    for (const [address, code] of [
-      ['127.0.0.2', 'address_refused'],
-      ['169.254.169.254', 'address_refused'],
-      ['::ffff:127.0.0.2', 'address_refused'],
-      ['0.0.0.0', 'address_refused'],
-    ] as const) {
-      dns.answer = [address]
-      const answer = await rig.ask()
-      expect([address, answer.status, answer.code]).toEqual([address, 502, code])
-      expect(await rig.story(answer.id)).toMatchObject([{ result: 'failed', reason: code }])
-      dns.answer = [address, '127.0.0.1']
-      expect((await rig.ask()).status).toBe(200)
-      dns.answer = ['127.0.0.1']
-      await rig.recovers()
-      await fresh()
-    }
-  })
+  both(
+    'alternates between the downstream and addresses that are not to be dialled: none of those is',
+    async (start) => {
+      const { dns, rig, fresh } = await flapping(start)
+      for (const [address, code] of [
+        ['127.0.0.2', 'address_refused'],
+        ['169.254.169.254', 'address_refused'],
+        ['::ffff:127.0.0.2', 'address_refused'],
+        ['0.0.0.0', 'address_refused'],
+      ] as const) {
+        dns.answer = [address]
+        const answer = await rig.ask()
+        expect([address, answer.status, answer.code]).toEqual([address, 502, code])
+        expect(await rig.story(answer.id)).toMatchObject([{ result: 'failed', reason: code }])
+        dns.answer = [address, '127.0.0.1']
+        expect((await rig.ask()).status).toBe(200)
+        dns.answer = ['127.0.0.1']
+        await rig.recovers()
+        await fresh()
+      }
+    },
+  )
 
-  it('does not disturb what is connected: a connection is used until it ends, and the name is asked for then', async () => {
-    const { dns, rig, fresh } = await start()
-    expect((await rig.ask()).status).toBe(200)
-    const { asked } = dns
-    dns.answer = 'ENOTFOUND'
-    expect((await rig.ask()).status).toBe(200)
-    expect(dns.asked).toBe(asked)
-    await fresh()
-    expect((await rig.ask()).status).toBe(502)
-  })
+  both(
+    'does not disturb what is connected: a connection is used until it ends, and the name is asked for then',
+    async (start) => {
+      const { dns, rig, fresh } = await flapping(start)
+      expect((await rig.ask()).status).toBe(200)
+      const { asked } = dns
+      dns.answer = 'ENOTFOUND'
+      expect((await rig.ask()).status).toBe(200)
+      expect(dns.asked).toBe(asked)
+      await fresh()
+      expect((await rig.ask()).status).toBe(502)
+    },
+  )
 })

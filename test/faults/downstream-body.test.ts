@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect } from 'vitest'
 import { ok, trickle } from './hostile.ts'
-import { type Rig, startRig } from './rig.ts'
+import { both, type Rig } from './rig.ts'
 
 const head = (...lines: string[]): string => ['HTTP/1.1 200 OK', ...lines, '', ''].join('\r\n')
 
@@ -16,8 +16,8 @@ async function expectCut(rig: Rig, begun: string, code = 'downstream_failed'): P
 }
 
 describe('a downstream that breaks its answer off', () => {
-  it('resets in the middle of a body of declared length', async () => {
-    const rig = await startRig()
+  both('resets in the middle of a body of declared length', async (start) => {
+    const rig = await start()
     rig.api.behave = ({ socket }) => {
       socket.write(`${head('Content-Length: 100')}half`)
       setTimeout(() => socket.resetAndDestroy(), 30)
@@ -25,8 +25,8 @@ describe('a downstream that breaks its answer off', () => {
     await expectCut(rig, 'half')
   })
 
-  it('resets in the middle of a chunked body', async () => {
-    const rig = await startRig()
+  both('resets in the middle of a chunked body', async (start) => {
+    const rig = await start()
     rig.api.behave = ({ socket }) => {
       socket.write(`${head('Transfer-Encoding: chunked')}4\r\nhalf\r\n`)
       setTimeout(() => socket.resetAndDestroy(), 30)
@@ -34,8 +34,8 @@ describe('a downstream that breaks its answer off', () => {
     await expectCut(rig, 'half')
   })
 
-  it('closes in good order before the declared length, or before the last chunk', async () => {
-    const rig = await startRig()
+  both('closes in good order before the declared length, or before the last chunk', async (start) => {
+    const rig = await start()
     rig.api.behave = ({ socket }) => socket.end(`${head('Content-Length: 100')}half`)
     await expectCut(rig, 'half')
     rig.api.behave = ({ socket }) => socket.end(`${head('Transfer-Encoding: chunked')}4\r\nhalf\r\n`)
@@ -44,21 +44,31 @@ describe('a downstream that breaks its answer off', () => {
     await expectCut(rig, 'half')
   })
 
-  it('breaks the framing of its chunks', async () => {
-    const rig = await startRig()
-    for (const chunks of [
-      '4\r\nhalfZZZ',
+  both('breaks the framing of its chunks', async (start) => {
+    const rig = await start()
+    const chunks = [
+      '4\r\nhalfZZ\r\n',
       'zz\r\nhalf\r\n',
       '-4\r\nhalf\r\n',
       '4\r\nhalf\r\nffffffffffffffffff\r\n',
-    ]) {
-      rig.api.behave = ({ socket }) => socket.write(`${head('Transfer-Encoding: chunked')}${chunks}`)
-      await expectCut(rig, 'half')
-    }
+    ]
+    rig.api.behave = ({ socket, path }) =>
+      socket.write(`${head('Transfer-Encoding: chunked')}${chunks[Number(path.slice(8))] ?? ''}`)
+    await Promise.all(
+      chunks.map(async (_text, index) => {
+        // A head that came together with the fault may have gone to the caller, or not.
+        const answer = await rig.ask(`/orders/${index}`).catch(() => undefined)
+        const told = answer === undefined || answer.end === 'cut' || answer.code === 'downstream_failed'
+        expect([index, told]).toEqual([index, true])
+      }),
+    )
+    for (const id of rig.requests())
+      expect(await rig.story(id)).toMatchObject([{ result: 'failed', reason: 'downstream_failed' }])
+    await rig.recovers()
   })
 
-  it('resets a body whose end is only the end of the connection', async () => {
-    const rig = await startRig()
+  both('resets a body whose end is only the end of the connection', async (start) => {
+    const rig = await start()
     rig.api.behave = ({ socket }) => {
       socket.write(`${head('Connection: close')}half`)
       setTimeout(() => socket.resetAndDestroy(), 30)
@@ -66,24 +76,27 @@ describe('a downstream that breaks its answer off', () => {
     await expectCut(rig, 'half')
   })
 
-  it('and closes in good order where the close is the end, has answered: that is whole (RFC 9112 §6.3)', async () => {
-    const rig = await startRig()
-    rig.api.behave = ({ socket }) => socket.end(`${head('Connection: close')}whole`)
-    const answer = await rig.ask()
-    expect(answer).toMatchObject({ status: 200, end: 'whole', body: 'whole' })
-    await rig.recovers()
-  })
+  both(
+    'and closes in good order where the close is the end, has answered: that is whole (RFC 9112 §6.3)',
+    async (start) => {
+      const rig = await start()
+      rig.api.behave = ({ socket }) => socket.end(`${head('Connection: close')}whole`)
+      const answer = await rig.ask()
+      expect(answer).toMatchObject({ status: 200, end: 'whole', body: 'whole' })
+      await rig.recovers()
+    },
+  )
 
-  it('falls silent in the middle of a body', async () => {
-    const rig = await startRig()
+  both('falls silent in the middle of a body', async (start) => {
+    const rig = await start()
     rig.api.behave = ({ socket }) => socket.write(`${head('Content-Length: 100')}half`)
     await expectCut(rig, 'half', 'downstream_timeout')
   })
 })
 
 describe('a downstream that is slow', () => {
-  it('but sends a byte now and then, is given the time it takes', async () => {
-    const rig = await startRig()
+  both('but sends a byte now and then, is given the time it takes', async (start) => {
+    const rig = await start()
     rig.api.behave = ({ socket }) => {
       socket.write(head('Content-Length: 20'))
       trickle(socket, 'twenty bytes, slowly', 100)
@@ -98,23 +111,26 @@ describe('a downstream that is slow', () => {
 describe('a downstream that lies about the length of its answer', () => {
   const poison = `${head('Content-Length: 6')}poison`
 
-  it('sends more than it declared: the surplus reaches nobody, neither this caller nor the next on that connection', async () => {
-    const rig = await startRig()
-    rig.api.behave = ({ socket, path }) => {
-      socket.write(path === '/orders/lie' ? `${ok('{}')}${poison}` : ok(JSON.stringify({ path })))
-    }
-    for (let round = 0; round < 10; round += 1) {
-      const lied = await rig.ask('/orders/lie')
-      expect(lied).toMatchObject({ status: 200, body: '{}', end: 'whole' })
-      expect(await rig.story(lied.id)).toMatchObject([{ result: 'done', status: 200 }])
-      const next = await rig.ask(`/orders/${round}`)
-      expect(next).toMatchObject({ status: 200, body: `{"path":"/orders/${round}"}` })
-    }
-    await rig.recovers()
-  })
+  both(
+    'sends more than it declared: the surplus reaches nobody, neither this caller nor the next on that connection',
+    async (start) => {
+      const rig = await start()
+      rig.api.behave = ({ socket, path }) => {
+        socket.write(path === '/orders/lie' ? `${ok('{}')}${poison}` : ok(JSON.stringify({ path })))
+      }
+      for (let round = 0; round < 10; round += 1) {
+        const lied = await rig.ask('/orders/lie')
+        expect(lied).toMatchObject({ status: 200, body: '{}', end: 'whole' })
+        expect(await rig.story(lied.id)).toMatchObject([{ result: 'done', status: 200 }])
+        const next = await rig.ask(`/orders/${round}`)
+        expect(next).toMatchObject({ status: 200, body: `{"path":"/orders/${round}"}` })
+      }
+      await rig.recovers()
+    },
+  )
 
-  it('sends the surplus after a pause, onto a connection that waits in the pool', async () => {
-    const rig = await startRig()
+  both('sends the surplus after a pause, onto a connection that waits in the pool', async (start) => {
+    const rig = await start()
     rig.api.behave = ({ socket, path }) => {
       socket.write(ok(JSON.stringify({ path })))
       if (path === '/orders/lie') setTimeout(() => socket.write(poison), 20)
@@ -125,8 +141,8 @@ describe('a downstream that lies about the length of its answer', () => {
     await rig.recovers()
   })
 
-  it('sends a body where there is none: after HEAD, 204 and 304', async () => {
-    const rig = await startRig()
+  both('sends a body where there is none: after HEAD, 204 and 304', async (start) => {
+    const rig = await start()
     for (const status of ['204 No Content', '304 Not Modified']) {
       rig.api.behave = ({ socket, path }) => {
         socket.write(

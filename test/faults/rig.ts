@@ -1,7 +1,7 @@
 /** A whole instance with real listeners, a hostile downstream behind it, and its record to read. */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import { expect, it } from 'vitest'
 import { verifyRecords } from '../../src/audit/index.ts'
 import { allLines } from '../audit/record-kit.ts'
 import { mint, type Running, startInstance } from '../kit/instance.ts'
@@ -49,7 +49,13 @@ export interface Rig {
   recovers(): Promise<void>
 }
 
+export const clients = ['http1', 'undici'] as const
+
 export interface RigOptions {
+  /** What speaks to the downstream; the product's own choice where it is left out. */
+  readonly client?: (typeof clients)[number]
+  /** Addresses that may be dialled besides. */
+  readonly allow?: readonly string[]
   /** Of the downstream, in place of the hostile server's own. */
   readonly url?: (port: number) => string
   /** The downstream is reached in the clear, and not on this machine. */
@@ -75,6 +81,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     ...(options.folder === undefined ? {} : { folder: options.folder }),
     ...(options.machine === undefined ? {} : { machine: options.machine }),
     config: () => `limits: ${options.limits ?? '{ connect: 1s, headers: 1s, idle: 1s }'}
+${network(options)}
 servers:
   crm:
     url: "http://127.0.0.1:1/mcp"
@@ -146,6 +153,28 @@ ${options.more ?? ''}`,
       await leavesNothing(running, api)
     },
   }
+}
+
+function network({ client, allow = [] }: RigOptions): string {
+  const rules = [...(client === undefined ? [] : [`client: ${client}`]), `allow: [${allow.join(', ')}]`]
+  return `network: { ${rules.join(', ')} }`
+}
+
+export type Start = (options?: RigOptions) => Promise<Rig>
+
+/** A test of what a downstream or a caller does to a request, with both clients at once. */
+export function both(title: string, test: (start: Start) => Promise<void>, timeoutMs = 30_000): void {
+  it(title, { timeout: timeoutMs }, async () => {
+    await Promise.all(
+      clients.map(async (client) => {
+        try {
+          await test((options = {}) => startRig({ ...options, client }))
+        } catch (cause) {
+          throw new Error(`with the client ${client}`, { cause })
+        }
+      }),
+    )
+  })
 }
 
 /** No live work is left, no connection but idle ones is open, and the record verifies. */

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createServer, getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
 import { temporaryFolder } from '../kit/folder.ts'
-import { type Rig, startRig } from './rig.ts'
+import { both, type Rig, type Start } from './rig.ts'
 
 interface Pair {
   readonly key: string
@@ -83,14 +83,14 @@ async function startFront(pair: Pair) {
   return state
 }
 
-async function start() {
+async function trusted(start: Start) {
   const made = authority()
   const before = getCACertificates('default')
   setDefaultCACertificates([...before, made.ca])
   onTestFinished(() => setDefaultCACertificates(before))
   const good = made.issue('good', 'IP:127.0.0.1')
   const front = await startFront(good)
-  const rig = await startRig({
+  const rig = await start({
     url: (port) => {
       front.target = port
       return `https://127.0.0.1:${front.port}`
@@ -107,21 +107,24 @@ async function expectRefused(rig: Rig, status = 502, code = 'downstream_unreacha
 }
 
 describe('a downstream whose TLS is not to be trusted', () => {
-  it('shows a certificate that is self-signed, expired, or of another name: nothing is sent to it', async () => {
-    const { made, good, front, rig } = await start()
-    front.present(made.selfSigned('self'))
-    await expectRefused(rig)
-    front.present(made.issue('expired', 'IP:127.0.0.1', '-1'))
-    await expectRefused(rig)
-    front.present(made.issue('other', 'DNS:other.example,IP:127.0.0.2'))
-    await expectRefused(rig)
-    front.present(good)
-    await rig.recovers()
-  })
+  both(
+    'shows a certificate that is self-signed, expired, or of another name: nothing is sent to it',
+    async (start) => {
+      const { made, good, front, rig } = await trusted(start)
+      front.present(made.selfSigned('self'))
+      await expectRefused(rig)
+      front.present(made.issue('expired', 'IP:127.0.0.1', '-1'))
+      await expectRefused(rig)
+      front.present(made.issue('other', 'DNS:other.example,IP:127.0.0.2'))
+      await expectRefused(rig)
+      front.present(good)
+      await rig.recovers()
+    },
+  )
 
-  it('answers the handshake in the clear, or not at all', async () => {
-    const { rig } = await start()
-    const clear = await startRig({ url: (port) => `https://127.0.0.1:${port}` })
+  both('answers the handshake in the clear, or not at all', async (start) => {
+    const { rig } = await trusted(start)
+    const clear = await start({ url: (port) => `https://127.0.0.1:${port}` })
     clear.api.greet = (socket) => void socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')
     await expectRefused(clear)
     clear.api.greet = (socket) => void socket.end()

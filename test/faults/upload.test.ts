@@ -1,47 +1,44 @@
 import { once } from 'node:events'
-import { describe, expect, it } from 'vitest'
+import { describe, expect } from 'vitest'
 import { held } from './held.ts'
 import { honest, ok } from './hostile.ts'
-import { read, type Rig, startRig } from './rig.ts'
+import { both, read, type Rig } from './rig.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
 
-/** Writes as much as is taken, until nothing is taken for a while; says how much that was. */
-async function pourUntilFull(into: NodeJS.WritableStream): Promise<number> {
+/** Writes as much as is taken, until it is told to stop. */
+async function pour(into: NodeJS.WritableStream, poured: { bytes: number; stop: boolean }): Promise<void> {
   const piece = Buffer.alloc(64 * KiB)
-  let poured = 0
-  for (;;) {
-    poured += piece.length
-    if (into.write(piece)) continue
-    const drained = await Promise.race([
-      once(into, 'drain').then(() => true),
-      new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 300)),
-    ])
-    if (!drained || poured > 256 * MiB) return poured
+  while (!poured.stop && poured.bytes < 256 * MiB) {
+    poured.bytes += piece.length
+    if (!into.write(piece)) await once(into, 'drain')
   }
 }
 
 const lastStory = (rig: Rig) => rig.story(rig.requests().at(-1) ?? '')
 
 describe('a downstream in the way of an upload', () => {
-  it('answers before the upload is over: the caller has the answer, and the connection is not used again', async () => {
-    const rig = await startRig()
-    rig.api.behave = ({ socket }) => {
-      socket.write('HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nlarge')
-    }
-    const asked = rig.open('/uploads/1', 'PUT', { 'content-length': String(8 * MiB) })
-    asked.write(Buffer.alloc(128 * KiB))
-    const answer = await read(asked)
-    asked.destroy()
-    expect(answer).toMatchObject({ status: 413, body: 'large', end: 'whole' })
-    expect(await rig.story(answer.id)).toMatchObject([{ class: 'write', result: 'done', status: 413 }])
-    await expect.poll(() => rig.api.open.size).toBe(0)
-    await rig.recovers()
-  })
+  both(
+    'answers before the upload is over: the caller has the answer, and the connection is not used again',
+    async (start) => {
+      const rig = await start()
+      rig.api.behave = ({ socket }) => {
+        socket.write('HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nlarge')
+      }
+      const asked = rig.open('/uploads/1', 'PUT', { 'content-length': String(8 * MiB) })
+      asked.write(Buffer.alloc(128 * KiB))
+      const answer = await read(asked)
+      asked.destroy()
+      expect(answer).toMatchObject({ status: 413, body: 'large', end: 'whole' })
+      expect(await rig.story(answer.id)).toMatchObject([{ class: 'write', result: 'done', status: 413 }])
+      await expect.poll(() => rig.api.open.size).toBe(0)
+      await rig.recovers()
+    },
+  )
 
-  it('resets while the upload comes', async () => {
-    const rig = await startRig()
+  both('resets while the upload comes', async (start) => {
+    const rig = await start()
     rig.api.behave = ({ socket }) => setTimeout(() => socket.resetAndDestroy(), 30)
     const asked = rig.open('/uploads/1', 'PUT', { 'content-length': String(8 * MiB) })
     asked.write(Buffer.alloc(128 * KiB))
@@ -54,28 +51,34 @@ describe('a downstream in the way of an upload', () => {
     await rig.recovers()
   })
 
-  it('stops reading the upload: the caller is held back, what is buffered is bounded, and a time limit ends it', async () => {
-    const rig = await startRig()
-    rig.api.behave = (heard) => {
-      if (heard.method === 'PUT') heard.socket.pause()
-      else honest(heard)
-    }
-    const before = held()
-    const asked = rig.open('/uploads/1', 'PUT', { 'transfer-encoding': 'chunked' })
-    const answered = read(asked)
-    const poured = await pourUntilFull(asked)
-    expect(poured).toBeLessThan(64 * MiB)
-    expect(held() - before).toBeLessThan(16 * MiB)
-    expect((await rig.ask('/orders/5')).status).toBe(200)
-    const answer = await answered
-    asked.destroy()
-    expect(answer).toMatchObject({ status: 504, code: 'downstream_timeout' })
-    expect(await rig.story(answer.id)).toMatchObject([{ result: 'failed', reason: 'downstream_timeout' }])
-    await rig.recovers()
-  })
+  both(
+    'stops reading the upload: the caller is held back, what is buffered is bounded, and a time limit ends it',
+    async (start) => {
+      const rig = await start()
+      rig.api.behave = (heard) => {
+        if (heard.method === 'PUT') heard.socket.pause()
+        else honest(heard)
+      }
+      const before = held()
+      const asked = rig.open('/uploads/1', 'PUT', { 'transfer-encoding': 'chunked' })
+      const answered = read(asked)
+      const poured = { bytes: 0, stop: false }
+      void pour(asked, poured)
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      expect(held() - before).toBeLessThan(32 * MiB)
+      expect((await rig.ask('/orders/5')).status).toBe(200)
+      const answer = await answered
+      poured.stop = true
+      asked.destroy()
+      expect(poured.bytes).toBeLessThan(64 * MiB)
+      expect(answer).toMatchObject({ status: 504, code: 'downstream_timeout' })
+      expect(await rig.story(answer.id)).toMatchObject([{ result: 'failed', reason: 'downstream_timeout' }])
+      await rig.recovers()
+    },
+  )
 
-  it('answers 401 twice: 502, two attempts in the record, and never the 401 itself', async () => {
-    const rig = await startRig()
+  both('answers 401 twice: 502, two attempts in the record, and never the 401 itself', async (start) => {
+    const rig = await start()
     rig.api.behave = ({ socket }) => {
       socket.write('HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 2\r\n\r\nno')
     }
@@ -88,8 +91,8 @@ describe('a downstream in the way of an upload', () => {
     await rig.recovers()
   })
 
-  it('answers 401 and never comes to the end of it', async () => {
-    const rig = await startRig({ limits: '{ connect: 1s, headers: 60s, idle: 60s }' })
+  both('answers 401 and never comes to the end of it', async (start) => {
+    const rig = await start({ limits: '{ connect: 1s, headers: 60s, idle: 60s }' })
     rig.api.behave = ({ socket }) => {
       socket.write('HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\nno')
     }
@@ -101,8 +104,8 @@ describe('a downstream in the way of an upload', () => {
 })
 
 describe('a caller in the way of its own upload', () => {
-  it('stalls a short one: 408, and nothing was recorded or sent', async () => {
-    const rig = await startRig()
+  both('stalls a short one: 408, and nothing was recorded or sent', async (start) => {
+    const rig = await start()
     const asked = rig.open('/orders', 'POST', { 'content-length': '10' })
     asked.write('half')
     const answer = await read(asked)
@@ -113,8 +116,8 @@ describe('a caller in the way of its own upload', () => {
     await rig.recovers()
   })
 
-  it('stalls a long one: 408, and the downstream sees that it is broken off', async () => {
-    const rig = await startRig({ limits: '{ connect: 1s, headers: 10s, idle: 1s }' })
+  both('stalls a long one: 408, and the downstream sees that it is broken off', async (start) => {
+    const rig = await start({ limits: '{ connect: 1s, headers: 10s, idle: 1s }' })
     rig.api.behave = () => undefined
     const asked = rig.open('/uploads/1', 'PUT', { 'content-length': String(MiB) })
     asked.write(Buffer.alloc(100 * KiB))
@@ -125,8 +128,8 @@ describe('a caller in the way of its own upload', () => {
     await rig.recovers()
   })
 
-  it('leaves in the middle of it', async () => {
-    const rig = await startRig()
+  both('leaves in the middle of it', async (start) => {
+    const rig = await start()
     rig.api.behave = () => undefined
     const asked = rig.open('/uploads/1', 'PUT', { 'content-length': String(MiB) })
     asked.write(Buffer.alloc(100 * KiB))
@@ -137,8 +140,8 @@ describe('a caller in the way of its own upload', () => {
     await rig.recovers()
   })
 
-  it('leaves before a short one has come: nothing was recorded or sent', async () => {
-    const rig = await startRig()
+  both('leaves before a short one has come: nothing was recorded or sent', async (start) => {
+    const rig = await start()
     const asked = rig.open('/orders', 'POST', { 'content-length': '10' })
     asked.write('half')
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -147,8 +150,8 @@ describe('a caller in the way of its own upload', () => {
     expect(rig.api.heard.filter(({ method }) => method === 'POST')).toHaveLength(1)
   })
 
-  it('sends its body a byte at a time, and is given the time it takes', async () => {
-    const rig = await startRig({ limits: '{ connect: 1s, headers: 1s, idle: 1s }' })
+  both('sends its body a byte at a time, and is given the time it takes', async (start) => {
+    const rig = await start({ limits: '{ connect: 1s, headers: 1s, idle: 1s }' })
     rig.api.behave = ({ socket }) => {
       socket.on('data', (bytes: Buffer) => {
         if (String(bytes).endsWith('0\r\n\r\n')) socket.write(ok('{}'))
