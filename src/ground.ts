@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { type Audit, openAudit } from './audit/index.ts'
 import type { Config, VaultSlice } from './config/index.ts'
-import { createDial, type Dial, type Lookup } from './egress/index.ts'
+import { createDial, type Dial, loadUndici, type Lookup } from './egress/index.ts'
 import type { Clock, Secret } from './model/index.ts'
 import {
   type InstanceLock,
@@ -51,7 +51,8 @@ export async function openGround(config: Config, log: Log, machine: Machine): Pr
     closers.push(opened.close)
     const lagging = (error: unknown) => log.error('log_witness_not_written', {}, error)
     const state: State = { ...opened, log: witnessed(opened.log, witnessPath(config), lagging) }
-    const dial = createDial(dialSlice(config), machine)
+    const client = config.network.client === 'undici' ? { client: await loadUndici() } : {}
+    const dial = createDial(dialSlice(config), { ...machine, ...client })
     closers.push(dial.close)
     const secrets = await openSecrets(config, keyring.derive('files'), { ...machine, dial, log })
     closers.push(secrets.close)

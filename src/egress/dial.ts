@@ -1,13 +1,13 @@
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns'
 import { isIP, type Socket } from 'node:net'
-import { buildConnector, Pool } from 'undici'
+import type { buildConnector as Connecting } from 'undici'
+import buildConnector from 'undici/lib/core/connect.js'
 import { type GuardedFetch, SallyportError } from '../model/index.ts'
 import { createGuard, type Guard, isLoopbackHost } from './guard.ts'
 import { createGuardedFetch } from './guarded-fetch.ts'
 import { createHttp1Client } from './http1/client.ts'
-import type { Transport } from './transport.ts'
-import { createUndiciTransport } from './undici-transport.ts'
+import type { Client, OpenClient, Transport } from './transport.ts'
 
 /** An origin that was configured: a downstream, an issuer, the vault. */
 export interface DialOrigin {
@@ -25,8 +25,6 @@ export interface DialSlice {
   readonly network: {
     readonly allow: readonly string[]
     readonly deny: readonly string[]
-    /** What speaks to downstreams; `http1` by default. */
-    readonly client?: 'http1' | 'undici'
   }
   readonly connectTimeoutMs: number
   readonly headersTimeoutMs: number
@@ -61,30 +59,32 @@ export interface Dial {
   close(): Promise<void>
 }
 
-interface Door {
-  /** What `fetch` uses. */
-  readonly pool: Pool
-  readonly transport: Transport
-  readonly close: () => Promise<void>
+/** undici as the client, loaded only where it is configured. */
+export async function loadUndici(): Promise<OpenClient> {
+  return (await import('./undici-transport.ts')).openUndici
 }
 
 /**
  * The one owner of outbound sockets. An origin that is not listed is not dialled; what its name resolves to is
  * judged at connect, by the very lookup whose addresses the socket then uses, so nothing can change in between.
  */
-export function createDial(slice: DialSlice, deps: { readonly lookup?: Lookup } = {}): Dial {
+export function createDial(
+  slice: DialSlice,
+  deps: { readonly lookup?: Lookup; readonly client?: OpenClient } = {},
+): Dial {
+  const client = deps.client ?? openHttp1
   const guard = createGuard(slice.network)
-  const doors = new Map<string, Door>()
+  const doors = new Map<string, Client>()
   const lookup: Lookup = deps.lookup ?? systemLookup
   const open = (url: URL, found: { readonly ca?: string; readonly publicOnly: boolean }) => {
     const loopback = isLoopbackHost(url.hostname)
     const connect = guardedConnector({ guard, lookup, slice }, { ...found, loopback })
-    doors.set(url.origin, openDoor(url, slice, connect))
+    doors.set(url.origin, client(url.origin, slice, connect))
   }
   for (const { url, ca } of slice.origins) {
     open(dialable(url), { publicOnly: false, ...(ca === undefined ? {} : { ca }) })
   }
-  const door = (origin: string): Door => {
+  const door = (origin: string): Client => {
     const found = doors.get(origin)
     if (found === undefined) throw new SallyportError('address_refused')
     return found
@@ -101,7 +101,7 @@ export function createDial(slice: DialSlice, deps: { readonly lookup?: Lookup } 
     },
     fetch: createGuardedFetch(
       { timeoutMs: slice.fetchTimeoutMs ?? 10_000, maxBytes: slice.fetchMaxBytes ?? 1_048_576 },
-      { pool: (origin) => door(origin).pool },
+      { transport: (origin) => door(origin).transport },
     ),
     allowOrigin: (text) => {
       const url = dialable(text)
@@ -124,41 +124,16 @@ function dialable(text: string): URL {
   return url
 }
 
-function openDoor(url: URL, slice: DialSlice, connect: buildConnector.connector): Door {
-  const { origin, hostname, protocol, port } = url
-  const pool = openPool(origin, slice, connect)
-  const { headersTimeoutMs, idleTimeoutMs } = slice
-  if (slice.network.client === 'undici') {
-    const transport = createUndiciTransport(pool, { headersTimeoutMs })
-    return { pool, transport, close: () => pool.destroy() }
-  }
+function openHttp1(origin: string, slice: DialSlice, connect: Connecting.connector): Client {
+  const { hostname, protocol, port } = new URL(origin)
   const target = { hostname: hostname.replaceAll(/[[\]]/g, ''), protocol, port }
   const client = createHttp1Client({
     origin,
-    headersTimeoutMs,
-    idleTimeoutMs,
+    headersTimeoutMs: slice.headersTimeoutMs,
+    idleTimeoutMs: slice.idleTimeoutMs,
     connect: (done) => connect(target, (...[error, socket]) => done(error, socket)),
   })
-  const close = async () => {
-    client.close()
-    await pool.destroy()
-  }
-  return { pool, transport: client, close }
-}
-
-/**
- * HTTP/1.1 only: what ends one request then ends its connection and no other's. No cap on connections, since it
- * would be a cap on open streams.
- */
-function openPool(origin: string, slice: DialSlice, connect: buildConnector.connector): Pool {
-  return new Pool(origin, {
-    connect,
-    allowH2: false,
-    pipelining: 1,
-    headersTimeout: slice.headersTimeoutMs,
-    bodyTimeout: slice.idleTimeoutMs,
-    strictContentLength: true,
-  })
+  return { transport: client, close: () => client.close() }
 }
 
 interface DialParts {
@@ -189,7 +164,7 @@ function guardedConnector(
     readonly ca?: string
     readonly halfOpen?: true
   },
-): buildConnector.connector {
+): Connecting.connector {
   const permitted = ({ address }: { address: string }) => parts.guard.permits(address, terms)
   const judgedLookup = (
     hostname: string,

@@ -1,63 +1,131 @@
-import type { Dispatcher } from 'undici'
-import { type GuardedFetch, SallyportError } from '../model/index.ts'
+import { type FetchAnswer, type FetchInit, type GuardedFetch, SallyportError } from '../model/index.ts'
+import type { Control, Outgoing, Receiver, Transport } from './transport.ts'
 
-/** Statuses whose answers have no body (Fetch §2.2.3); `Response` refuses one there. */
-const bodiless = new Set([101, 103, 204, 205, 304])
+/** The whole exchange, in milliseconds, and the largest body taken. */
+export interface FetchLimits {
+  readonly timeoutMs: number
+  readonly maxBytes: number
+}
 
 /**
  * `fetch` for everything that is no downstream request: keys, metadata, tokens, vault. Redirects come back as they
  * are, bodies are read whole up to the cap, compressed ones are refused, and the time limit covers all of it.
- * @throws address_refused, and whatever undici throws for a failed exchange
+ * @throws address_refused, and whatever the transport throws for a failed exchange
  */
 export function createGuardedFetch(
-  limits: { readonly timeoutMs: number; readonly maxBytes: number },
-  deps: { readonly pool: (origin: string) => Dispatcher },
+  limits: FetchLimits,
+  deps: { readonly transport: (origin: string) => Transport },
 ): GuardedFetch {
-  return async (url, init) => {
-    const request = new Request(url, init)
-    const target = new URL(request.url)
+  return async (url, init = {}) => {
+    const target = new URL(url)
     if (target.username !== '' || target.password !== '') throw new SallyportError('address_refused')
-    const limit = AbortSignal.timeout(limits.timeoutMs)
-    const answer = await deps.pool(target.origin).request({
-      path: target.pathname + target.search,
-      method: request.method,
-      headers: { ...Object.fromEntries(request.headers), 'accept-encoding': 'identity' },
-      body: request.body === null ? null : Buffer.from(await request.arrayBuffer()),
-      signal: AbortSignal.any([limit, request.signal]),
+    const transport = deps.transport(target.origin)
+    const time = AbortSignal.timeout(limits.timeoutMs)
+    const signal = init.signal === undefined ? time : AbortSignal.any([time, init.signal])
+    signal.throwIfAborted()
+    return new Promise((resolve, reject) => {
+      const exchange = new Exchange(limits.maxBytes, { resolve, reject })
+      signal.addEventListener('abort', () => exchange.abort(signal.reason as Error), { once: true })
+      transport.send(outgoing(target, init), exchange)
     })
-    const body = await readWhole(answer, limits.maxBytes)
-    const headers = new Headers()
-    for (const [name, value] of Object.entries(answer.headers)) {
-      for (const one of Array.isArray(value) ? value : [value ?? '']) headers.append(name, one)
-    }
-    return new Response(bodiless.has(answer.statusCode) ? null : body, { status: answer.statusCode, headers })
   }
 }
 
-async function readWhole(
-  answer: Dispatcher.ResponseData,
-  maxBytes: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const encoding = answer.headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity') {
-    destroy(answer)
-    throw new TypeError('the answer is compressed')
+function outgoing(target: URL, { method = 'GET', headers = {}, body }: FetchInit): Outgoing {
+  const named = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+  named.set('accept-encoding', 'identity')
+  if (body instanceof URLSearchParams && !named.has('content-type'))
+    named.set('content-type', 'application/x-www-form-urlencoded')
+  return {
+    method,
+    path: target.pathname + target.search,
+    headers: [...named].flat(),
+    body: body === undefined ? null : Buffer.from(String(body)),
+    length: undefined,
   }
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
-    size += chunk.length
-    if (size > maxBytes) {
-      destroy(answer)
-      throw new TypeError('the answer is larger than allowed')
-    }
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }
 
-/** Ends the exchange; the error that the body then raises is the one being thrown already. */
-function destroy(answer: Dispatcher.ResponseData): void {
-  answer.body.on('error', () => undefined)
-  answer.body.destroy()
+interface Outcome {
+  readonly resolve: (answer: FetchAnswer) => void
+  readonly reject: (error: Error) => void
+}
+
+/** Collects one answer. */
+class Exchange implements Receiver {
+  readonly #maxBytes: number
+  readonly #outcome: Outcome
+  readonly #chunks: Buffer[] = []
+  #control: Control | undefined
+  #ended: Error | undefined
+  #size = 0
+  #status = 0
+  #headers: [string, string][] = []
+
+  constructor(maxBytes: number, outcome: Outcome) {
+    this.#maxBytes = maxBytes
+    this.#outcome = outcome
+  }
+
+  /** Also where there is no connection yet: then nothing will be sent. */
+  abort(error: Error): void {
+    this.#ended = error
+    this.#control?.abort(error)
+    this.#outcome.reject(error)
+  }
+
+  onStart(control: Control): void {
+    if (this.#ended !== undefined) throw this.#ended
+    this.#control = control
+  }
+
+  onSent(): void {
+    // Nothing waits for it.
+  }
+
+  onHead(status: number, head: readonly string[]): void {
+    this.#status = status
+    for (let index = 0; index < head.length; index += 2) {
+      const [name = '', value = ''] = [head[index], head[index + 1]]
+      this.#headers.push([name, value])
+      if (name === 'content-encoding' && value !== 'identity')
+        this.abort(new TypeError('the answer is compressed'))
+    }
+  }
+
+  onData(chunk: Buffer): void {
+    this.#size += chunk.length
+    if (this.#size > this.#maxBytes) this.abort(new TypeError('the answer is larger than allowed'))
+    else this.#chunks.push(chunk)
+  }
+
+  onEnd(): void {
+    this.#outcome.resolve(new Answer(this.#status, this.#headers, Buffer.concat(this.#chunks)))
+  }
+
+  onError(error: Error): void {
+    this.#outcome.reject(error)
+  }
+}
+
+class Answer implements FetchAnswer {
+  readonly status: number
+  readonly headers: readonly [string, string][]
+  readonly #bytes: Buffer
+
+  constructor(status: number, headers: readonly [string, string][], bytes: Buffer) {
+    this.status = status
+    this.headers = headers
+    this.#bytes = bytes
+  }
+
+  get body(): AsyncIterable<Uint8Array> {
+    const bytes = this.#bytes
+    return (async function* () {
+      yield bytes
+    })()
+  }
+
+  async text(): Promise<string> {
+    return new TextDecoder().decode(this.#bytes)
+  }
 }

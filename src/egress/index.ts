@@ -10,7 +10,7 @@
  * RFC 9110 §7.6.1 (hop by hop), RFC 3986 §6.2.2 (paths), RFC 6750 §2.1 (bearer), RFC 8288 (Link), RFC 9457 (problems).
  */
 export { answerSocket } from './answer.ts'
-export { createDial, type Dial, type DialSlice, type Lookup } from './dial.ts'
+export { createDial, type Dial, type DialSlice, loadUndici, type Lookup } from './dial.ts'
 export { createEgress, type Egress, listenerOptions } from './egress.ts'
 export { isForward } from './forward.ts'
 export { isLoopbackHost } from './guard.ts'

@@ -1,3 +1,4 @@
+import type { buildConnector } from 'undici'
 import type { StreamBody } from './stream-body.ts'
 
 /** A request as it goes to a downstream. */
@@ -41,6 +42,19 @@ export interface Receiver {
 export interface Transport {
   send(request: Outgoing, receiver: Receiver): void
 }
+
+export interface Client {
+  readonly transport: Transport
+  /** Ends idle connections and, at once, those in use. */
+  readonly close: () => unknown
+}
+
+/** Opens the client of one origin, whose sockets `connect` makes. Spans are milliseconds. */
+export type OpenClient = (
+  origin: string,
+  limits: { readonly headersTimeoutMs: number; readonly idleTimeoutMs: number },
+  connect: buildConnector.connector,
+) => Client
 
 /** Why an exchange with a downstream failed, where it was not the socket that said so. */
 export class TransportError extends Error {

@@ -1,8 +1,16 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { type Control, type Outgoing, type Receiver, type Transport, TransportError } from './transport.ts'
+import Pool from 'undici/lib/dispatcher/pool.js'
+import {
+  type Control,
+  type OpenClient,
+  type Outgoing,
+  type Receiver,
+  type Transport,
+  TransportError,
+} from './transport.ts'
 
-export interface UndiciTransportOptions {
+interface UndiciTransportOptions {
   /** Milliseconds for which a downstream may say that it is still at it. */
   readonly headersTimeoutMs: number
 }
@@ -11,10 +19,26 @@ export interface UndiciTransportOptions {
 const maxInterim = 32
 
 /**
+ * HTTP/1.1 only: what ends one request then ends its connection and no other's. No cap on connections, since it
+ * would be a cap on open streams.
+ */
+export const openUndici: OpenClient = (origin, { headersTimeoutMs, idleTimeoutMs }, connect) => {
+  const pool = new Pool(origin, {
+    connect,
+    allowH2: false,
+    pipelining: 1,
+    headersTimeout: headersTimeoutMs,
+    bodyTimeout: idleTimeoutMs,
+    strictContentLength: true,
+  })
+  return { transport: createUndiciTransport(pool, { headersTimeoutMs }), close: () => pool.destroy() }
+}
+
+/**
  * The connections of one origin by undici, the other choice beside the client of this folder. undici writes the
  * header of a streamed request with the first byte of its body: `onStart` comes before the wait for that byte.
  */
-export function createUndiciTransport(pool: Dispatcher, options: UndiciTransportOptions): Transport {
+function createUndiciTransport(pool: Dispatcher, options: UndiciTransportOptions): Transport {
   return {
     send: (request, receiver) => {
       const { method, path, body, length } = request

@@ -144,9 +144,10 @@ describe('the guarded dialler', () => {
     answer = (_req, res) => res.writeHead(201, { 'x-a': '1', 'set-cookie': ['a=1', 'b=2'] }).end('{"t":1}')
     const response = await fetch(url, { method: 'POST', body: new URLSearchParams({ a: 'b c' }) })
     expect(response.status).toBe(201)
-    expect(response.headers.get('x-a')).toBe('1')
-    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2'])
-    expect(await response.json()).toEqual({ t: 1 })
+    const headers = new Headers([...response.headers])
+    expect(headers.get('x-a')).toBe('1')
+    expect(headers.getSetCookie()).toEqual(['a=1', 'b=2'])
+    expect(JSON.parse(await response.text())).toEqual({ t: 1 })
     expect(seen[0]).toMatchObject({ method: 'POST', url: '/token?x=1', body: 'a=b+c' })
     expect(seen[0]!.headers['content-type']).toMatch(/^application\/x-www-form-urlencoded/)
     await fetch(new URL(url), {

@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Server as TcpServer, Socket } from 'node:net'
 import type { Audit } from '../../src/audit/audit.ts'
 import { Recorded } from '../../src/audit/recorded.ts'
-import { createDial, createEgress, type Egress, listenerOptions } from '../../src/egress/index.ts'
+import { createDial, loadUndici, createEgress, type Egress, listenerOptions } from '../../src/egress/index.ts'
 import type { Exchange, Need } from '../../src/exchange/exchange.ts'
 import {
   type Access,
@@ -173,21 +173,20 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     network: {
       allow: options.named === undefined ? [] : ['127.0.0.1/32'],
       deny: [],
-      ...(options.client === undefined ? {} : { client: options.client }),
     },
     connectTimeoutMs: options.timeouts?.connect ?? 2000,
     headersTimeoutMs: options.timeouts?.headers ?? 5000,
     idleTimeoutMs: options.timeouts?.idle ?? 5000,
   }
-  const dial = createDial(
-    slice,
-    options.named === undefined && options.resolving === undefined
+  const dial = createDial(slice, {
+    ...(options.client === 'undici' ? { client: await loadUndici() } : {}),
+    ...(options.named === undefined && options.resolving === undefined
       ? {}
       : {
           lookup: (_name, _options, done) =>
             done(null, [{ address: options.resolving ?? '127.0.0.1', family: 4 }]),
-        },
-  )
+        }),
+  })
   let made = 0
   const egress = createEgress(
     {

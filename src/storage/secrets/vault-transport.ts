@@ -1,4 +1,4 @@
-import { type GuardedFetch, SallyportError } from '../../model/index.ts'
+import { type FetchAnswer, type GuardedFetch, SallyportError } from '../../model/index.ts'
 
 /** What node-vault hands to its `request-promise` hook; of it, only this is looked at. */
 export interface HookRequest {
@@ -58,7 +58,7 @@ function failureOf(error: unknown): Error {
 }
 
 /** Every answer of a Vault is JSON or empty; anything else comes from somebody else. */
-async function readBody(response: Response): Promise<unknown> {
+async function readBody(response: FetchAnswer): Promise<unknown> {
   const text = await response.text()
   if (text === '') return undefined
   try {
@@ -95,14 +95,12 @@ export function vaultTransport(input: {
         redirect: 'manual',
         signal: AbortSignal.timeout(timeoutMs),
       })
-      if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
-        await response.body?.cancel()
-        throw new VaultFailure('redirect', `STATUS_${response.status}`)
-      }
+      const { status } = response
+      if (status >= 300 && status < 400) throw new VaultFailure('redirect', `STATUS_${status}`)
       const body = await readBody(response)
       return {
         // node-vault knows 200 and 204 as success only.
-        statusCode: response.ok ? 200 : response.status,
+        statusCode: status >= 200 && status < 300 ? 200 : status,
         body,
         // It also takes any path that contains "sys/health" for a health answer, whatever its status.
         request: { path: url.pathname === healthPath ? healthPath : '' },
