@@ -326,9 +326,8 @@ describe.each(clients)('A44 reflection: by %s', (client) => {
 
   it('does not serve TRACE, which would answer with the request', async () => {
     const raw = await start(client)
-    for (const method of ['TRACE', 'TRACK']) {
-      expect(await get(raw, '', method)).toMatch(/^HTTP\/1\.1 (?:405|403|400) /)
-    }
+    expect(await get(raw, '', 'TRACE')).toMatch(/^HTTP\/1\.1 405 /)
+    expect(await get(raw, '', 'TRACK')).toMatch(/^HTTP\/1\.1 4\d\d /)
     expect(raw.downstream.requests).toEqual([])
   })
 
@@ -413,7 +412,7 @@ function openStream({ world }: RawWorld): Stream {
   const socket = connect(world.port, '127.0.0.1')
   onTestFinished(() => void socket.destroy())
   socket.write(
-    `GET /downstream/orders/files/a HTTP/1.1\r\nHost: 127.0.0.1:${world.port}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+    `GET /downstream/orders/files/a HTTP/1.1\r\nHost: 127.0.0.1:${world.port}\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
   )
   socket.on('data', (chunk: Buffer) => {
     chunks.push(chunk)

@@ -188,14 +188,14 @@ describe('answers without a body', () => {
 
 describe('a credential that the downstream refuses', () => {
   it('is replaced once, and the request with a short body is repeated as it was', async () => {
-    world.exchange.secrets = ['old', 'new']
+    world.exchange.secrets = ['old-credential', 'new-credential']
     const bodies: string[] = []
     world.answer = (req, res) => {
       let body = ''
       req.on('data', (piece: Buffer) => (body += String(piece)))
       req.on('end', () => {
         bodies.push(body)
-        const fine = req.headers.authorization === 'Bearer new'
+        const fine = req.headers.authorization === 'Bearer new-credential'
         res.writeHead(fine ? 201 : 401, { 'www-authenticate': 'Bearer' }).end(fine ? 'made' : 'no')
       })
     }
@@ -203,7 +203,7 @@ describe('a credential that the downstream refuses', () => {
     expect(answer.status).toBe(201)
     expect(answer.body).toBe('made')
     expect(bodies).toEqual(['{"n":1}', '{"n":1}'])
-    expect(world.exchange.refused.map((it) => it.fingerprint)).toEqual(['f-old'])
+    expect(world.exchange.refused.map((it) => it.fingerprint)).toEqual(['f-old-credential'])
     expect(world.records.map((it) => [it.kind, it.status])).toEqual([
       ['intent', undefined],
       ['outcome', 401],
@@ -213,7 +213,7 @@ describe('a credential that the downstream refuses', () => {
   })
 
   it('gives 502 when it is refused twice, never the 401 itself', async () => {
-    world.exchange.secrets = ['old', 'new']
+    world.exchange.secrets = ['old-credential', 'new-credential']
     world.answer = (_req, res) =>
       res.writeHead(401, { 'www-authenticate': 'Bearer realm="inner"' }).end('secret text')
     const answer = await world.ask('/downstream/orders/orders/1')
@@ -233,7 +233,7 @@ describe('a credential that the downstream refuses', () => {
   })
 
   it('is told, and a streamed request is not repeated', async () => {
-    world.exchange.secrets = ['old', 'new']
+    world.exchange.secrets = ['old-credential', 'new-credential']
     world.answer = (req, res) => {
       req.resume()
       req.on('end', () => res.writeHead(401).end())
@@ -249,9 +249,9 @@ describe('a credential that the downstream refuses', () => {
   })
 
   it('does not keep us reading: a refusal without end is cut off', async () => {
-    world.exchange.secrets = ['old', 'new']
+    world.exchange.secrets = ['old-credential', 'new-credential']
     world.answer = (req, res) => {
-      if (req.headers.authorization === 'Bearer new') return void res.end('fine')
+      if (req.headers.authorization === 'Bearer new-credential') return void res.end('fine')
       res.writeHead(401)
       const more = () => {
         while (res.write(chunk));

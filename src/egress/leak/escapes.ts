@@ -28,6 +28,18 @@ export function introduces(value: number): boolean {
   return value === percent || value === backslash || value === ampersand
 }
 
+/**
+ * Whether an introducer with this byte after it can be an escape of a byte that is wanted, at whatever depth. Says so
+ * more often than not, but never the other way round.
+ */
+export function mayEscape(introducer: number, next: number, wanted: (value: number) => boolean): boolean {
+  if (introduces(next)) return true
+  if (introducer === percent) return next === 0x75 || digitOf(next) < 16
+  if (introducer === ampersand) return next === 0x23 || isLetter(next)
+  const numbered = next === 0x78 || next === 0x75 || next === 0x55 || (next >= 0x30 && next <= 0x33)
+  return numbered || wanted(controls.get(next) ?? next)
+}
+
 /** The character at `at` after `layer` rounds of unescaping; what is no escape stands for itself. */
 export function readCharacter(text: Uint8Array, at: number, layer: number): number {
   if (at >= text.length) return open
@@ -147,47 +159,70 @@ function readNumber(
   return first
 }
 
-/** The names that HTML has for characters of ASCII (HTML §13.5); those of HTML 2 go without a semicolon too. */
-const names = new Map(
-  Object.entries({
-    '\t': 'Tab',
-    '\n': 'NewLine',
-    '!': 'excl',
-    '"': 'quot QUOT',
-    '#': 'num',
-    $: 'dollar',
-    '%': 'percnt',
-    '&': 'amp AMP',
-    "'": 'apos',
-    '(': 'lpar',
-    ')': 'rpar',
-    '*': 'ast midast',
-    '+': 'plus',
-    ',': 'comma',
-    '-': 'hyphen dash',
-    '.': 'period',
-    '/': 'sol',
-    ':': 'colon',
-    ';': 'semi',
-    '<': 'lt LT',
-    '=': 'equals',
-    '>': 'gt GT',
-    '?': 'quest',
-    '@': 'commat',
-    '[': 'lsqb lbrack',
-    '\\': 'bsol',
-    ']': 'rsqb rbrack',
-    '^': 'Hat',
-    _: 'lowbar UnderBar',
-    '`': 'grave DiacriticalGrave',
-    '{': 'lcub lbrace',
-    '|': 'verbar vert VerticalLine',
-    '}': 'rcub rbrace',
-    ' ': 'nbsp',
-  }).flatMap(([value, words]) => words.split(' ').map((word) => [word, value.charCodeAt(0)] as const)),
-)
-const longestName = Math.max(...[...names.keys()].map((name) => name.length))
-const withoutEnd = /^(?:quot|QUOT|amp|AMP|lt|LT|gt|GT|nbsp)/
+/** The names that HTML has for characters of ASCII (HTML §13.5). */
+const names = {
+  '\t': 'Tab',
+  '\n': 'NewLine',
+  '!': 'excl',
+  '"': 'quot QUOT',
+  '#': 'num',
+  $: 'dollar',
+  '%': 'percnt',
+  '&': 'amp AMP',
+  "'": 'apos',
+  '(': 'lpar',
+  ')': 'rpar',
+  '*': 'ast midast',
+  '+': 'plus',
+  ',': 'comma',
+  '-': 'hyphen dash',
+  '.': 'period',
+  '/': 'sol',
+  ':': 'colon',
+  ';': 'semi',
+  '<': 'lt LT',
+  '=': 'equals',
+  '>': 'gt GT',
+  '?': 'quest',
+  '@': 'commat',
+  '[': 'lsqb lbrack',
+  '\\': 'bsol',
+  ']': 'rsqb rbrack',
+  '^': 'Hat',
+  _: 'lowbar UnderBar',
+  '`': 'grave DiacriticalGrave',
+  '{': 'lcub lbrace',
+  '|': 'verbar vert VerticalLine',
+  '}': 'rcub rbrace',
+  ' ': 'nbsp',
+}
+/** Those that go without a semicolon too. */
+const unended = new Set(['quot', 'QUOT', 'amp', 'AMP', 'lt', 'LT', 'gt', 'GT', 'nbsp'])
+
+interface NameNode {
+  readonly next: Map<number, NameNode>
+  value?: number
+  unended?: boolean
+}
+
+const nameRoot = nodesOf(names)
+
+function nodesOf(named: Readonly<Record<string, string>>): NameNode {
+  const root: NameNode = { next: new Map() }
+  for (const [value, words] of Object.entries(named)) {
+    for (const word of words.split(' ')) {
+      let node = root
+      for (const letter of Buffer.from(word)) {
+        const child = node.next.get(letter) ?? { next: new Map<number, NameNode>() }
+        node.next.set(letter, child)
+        node = child
+      }
+      node.value = value.charCodeAt(0)
+      node.unended = unended.has(word)
+    }
+  }
+  return root
+}
 
 function readReference(text: Uint8Array, first: number, layer: number): number {
   const hash = readCharacter(text, nextOf(first), layer)
@@ -201,39 +236,24 @@ function readReference(text: Uint8Array, first: number, layer: number): number {
 }
 
 function readName(text: Uint8Array, first: number, layer: number): number {
-  let name = ''
-  const ends: number[] = []
+  let node = nameRoot
+  let found = first
   let at = nextOf(first)
-  while (name.length <= longestName) {
+  for (;;) {
     const read = readCharacter(text, at, layer)
-    if (read === open) return beginsName(name) ? open : first
+    if (read === open) return open
     const value = valueOf(read)
-    if (!isLetter(value)) {
-      const named = value === 0x3b ? names.get(name) : undefined
-      if (named !== undefined) return character(named, nextOf(read))
-      break
-    }
-    name += String.fromCharCode(value)
+    if (value === 0x3b && node.value !== undefined) return character(node.value, nextOf(read))
+    const child = node.next.get(value)
+    if (child === undefined) return found
+    node = child
     at = nextOf(read)
-    ends.push(at)
+    if (node.unended === true) found = character(node.value ?? other, at)
   }
-  return readUnended(name, ends) ?? first
-}
-
-/** The beginning of a name that needs no semicolon. */
-function readUnended(name: string, ends: readonly number[]): number | undefined {
-  const legacy = name.length < 2 ? undefined : withoutEnd.exec(name)?.[0]
-  if (legacy === undefined) return undefined
-  return character(names.get(legacy) ?? other, ends[legacy.length - 1] ?? 0)
 }
 
 function isLetter(value: number): boolean {
   return (value >= 0x41 && value <= 0x5a) || (value >= 0x61 && value <= 0x7a)
-}
-
-function beginsName(name: string): boolean {
-  for (const one of names.keys()) if (one.startsWith(name)) return true
-  return false
 }
 
 /** 0 to 15, or more for what is no digit. */

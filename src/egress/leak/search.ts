@@ -1,5 +1,5 @@
 import { compare, isBreak } from './compare.ts'
-import { depth, introducers, introduces, open, readCharacter, valueOf } from './escapes.ts'
+import { depth, introducers, introduces, mayEscape, open, readCharacter, valueOf } from './escapes.ts'
 import { type Needle, shortestBroken } from './needles.ts'
 import { Pieces } from './pieces.ts'
 
@@ -24,6 +24,8 @@ export class Search {
   /** By byte, whether a needle may begin with it. */
   readonly #begins: Uint8Array
   readonly #pairs: Pieces
+  /** By introducer and the byte after it, whether the two may be of an escape that matters. */
+  readonly #escapes: Uint8Array
   #openAt = 0
 
   constructor(needles: readonly Needle[]) {
@@ -38,6 +40,7 @@ export class Search {
       needles.map(({ bytes, ...rest }) => ({ ...rest, bytes: bytes.subarray(0, 2) })),
       2,
     )
+    this.#escapes = escapesOf(needles)
     this.#begins = Uint8Array.from({ length: 256 }, (_, byte) =>
       needles.some(({ bytes, fold }) => fold[byte] === bytes[0]) ? 1 : 0,
     )
@@ -60,13 +63,18 @@ export class Search {
       if (this.#pieces.have(text, at) && this.#tries(text, at - reach, at + 1)) return hit
     }
     let tried = 0
-    for (let at = firstEscape(text); at < end; at += 1) {
-      if (!introduces(text[at] ?? 0)) continue
+    const escapes = new Introducers(text)
+    for (let at = escapes.at; at < end; at = escapes.pass()) {
+      if (!this.#mayEscape(text[at] ?? 0, text[at + 1])) continue
       const from = at >= 4 && this.#parts(text, at) ? at - 3 : at - reach
       if (this.#tries(text, Math.max(tried, from), at + 1)) return hit
       tried = at + 1
     }
     return this.#tries(text, Math.max(tried, end - reach), end) ? hit : this.#openAt
+  }
+
+  #mayEscape(introducer: number, next: number | undefined): boolean {
+    return next === undefined || this.#escapes[rowOf(introducer) + next] === 1
   }
 
   /** Whether the four bytes before `at` stand in no needle, so that none can reach over them. */
@@ -112,17 +120,56 @@ export class Search {
   }
 }
 
+/** Where the bytes after an introducer stand in a table of all. */
+function rowOf(introducer: number): number {
+  return introducers.indexOf(introducer) << 8
+}
+
+function escapesOf(needles: readonly Needle[]): Uint8Array {
+  const wanted = Uint8Array.from({ length: 256 }, (_, byte) => (isBreak(byte) ? 1 : 0))
+  for (const { bytes, fold } of needles) {
+    const has = new Set(bytes)
+    for (const [byte, folded] of fold.entries()) if (has.has(folded)) wanted[byte] = 1
+  }
+  const table = new Uint8Array(introducers.length * 256)
+  for (const introducer of introducers) {
+    for (let next = 0; next < 256; next += 1) {
+      // One that a needle has stands for itself too.
+      const may = wanted[introducer] === 1 || mayEscape(introducer, next, (value) => wanted[value] === 1)
+      table[rowOf(introducer) + next] = may ? 1 : 0
+    }
+  }
+  return table
+}
+
 /** How much of a needle stands together, however lines are broken. */
 function together({ bytes, broken }: Needle): number {
   return broken && bytes.length >= shortestBroken ? Math.floor(bytes.length / 2) : bytes.length
 }
 
-/** Where the first escape may begin; the text's length for none. */
-function firstEscape(text: Uint8Array): number {
-  let first = text.length
-  for (const introducer of introducers) {
-    const at = text.indexOf(introducer)
-    if (at !== -1 && at < first) first = at
+/** Goes from one place where an escape may begin to the next; the search for a byte is the engine's own. */
+class Introducers {
+  /** The text's length after the last one. */
+  at = 0
+  readonly #text: Uint8Array
+  readonly #next: number[]
+
+  constructor(text: Uint8Array) {
+    this.#text = text
+    this.#next = introducers.map((introducer) => find(text, introducer, 0))
+    this.at = Math.min(...this.#next)
   }
-  return first
+
+  pass(): number {
+    const next = this.#next
+    const row = next.indexOf(this.at)
+    next[row] = find(this.#text, introducers[row] ?? 0, this.at + 1)
+    this.at = Math.min(...next)
+    return this.at
+  }
+}
+
+function find(text: Uint8Array, byte: number, from: number): number {
+  const at = text.indexOf(byte, from)
+  return at === -1 ? text.length : at
 }

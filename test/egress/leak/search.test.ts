@@ -26,7 +26,7 @@ function cut(text: Buffer, at: readonly number[]): Buffer[] {
   return [0, ...places].map((place, index) => text.subarray(place, places[index] ?? text.length))
 }
 
-describe('a credential in an answer', () => {
+describe('a credential in an answer', { timeout: 60_000 }, () => {
   it.each(Object.entries(encodings))(
     'is found as %s, cut at every place, and nothing of it passes',
     async (_name, encode) => {
@@ -60,7 +60,7 @@ describe('a credential in an answer', () => {
           expect(bytes.length).toBeLessThan(before.length + encode(value).length)
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     )
   })
 
@@ -79,7 +79,7 @@ describe('a credential in an answer', () => {
           expect(bytes.length).toBeLessThanOrEqual(before.length)
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     )
   })
 
@@ -148,7 +148,7 @@ describe('the scheme that stands in a configured value', () => {
   })
 })
 
-describe('an answer without the credential', () => {
+describe('an answer without the credential', { timeout: 60_000 }, () => {
   it('passes byte for byte, whatever it holds and however it is cut', async () => {
     const pieces = fc.oneof(
       around,
@@ -180,7 +180,7 @@ describe('an answer without the credential', () => {
         expect(ended).toBe(true)
         expect(bytes).toEqual(text)
       }),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     )
   })
 
