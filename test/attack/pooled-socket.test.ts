@@ -42,14 +42,14 @@ describe.each(clients)('A50 pooled sockets: what is left on one is nobody’s, o
 
   it('puts each request’s own credential on it, whatever the socket carried before', async () => {
     const { world, downstream } = egress
-    for (const secret of ['of-alice', 'of-bob', 'of-alice', 'of-carol']) {
+    for (const secret of ['of-alice', 'of-bobby', 'of-alice', 'of-carol']) {
       world.exchange.secrets = [secret]
       await get(ask('1'))
     }
     expect(downstream.connections).toHaveLength(1)
     expect(downstream.requests.map((it) => header(it, 'authorization'))).toEqual([
       ['Bearer of-alice'],
-      ['Bearer of-bob'],
+      ['Bearer of-bobby'],
       ['Bearer of-alice'],
       ['Bearer of-carol'],
     ])
@@ -61,11 +61,11 @@ describe.each(clients)('A50 pooled sockets: what is left on one is nobody’s, o
     world.gate.barred = { reason: 'cut' }
     expect((await get(ask('2')))?.start).toMatch(/401/)
     world.gate.barred = undefined
-    world.exchange.secrets = ['of-bob']
+    world.exchange.secrets = ['of-bobby']
     expect(bodyOf(await get(ask('3')))).toBe('{"for":"3"}')
     expect(downstream.requests.map((it) => header(it, 'authorization')[0])).toEqual([
       `Bearer ${canary}`,
-      'Bearer of-bob',
+      'Bearer of-bobby',
     ])
   })
 
