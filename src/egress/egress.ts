@@ -45,7 +45,10 @@ export interface EgressDeps {
 }
 
 export interface Egress {
-  /** `ANY /downstream/{name}/{path}` and `GET /downstreams`; whatever else comes is answered 404. Never throws. */
+  /**
+   * `ANY /downstream/{name}/{path}`, the same in absolute form, and `GET /downstreams`; whatever else comes is answered
+   * 404. Never throws.
+   */
   handle(req: IncomingMessage, res: ServerResponse): void
   /** `CONNECT`, for a listener's event of that name. Never throws. */
   connect(req: IncomingMessage, socket: Socket, early: Buffer): void

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { decodeJwt } from 'jose'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { LiveHandle } from '../../src/model/index.ts'
@@ -13,6 +14,7 @@ import {
   type Target,
   tlsTarget,
 } from './tunnelled.ts'
+import { mint, startInstance } from '../kit/instance.ts'
 import { startWorld, token, type World, type WorldOptions } from './world.ts'
 
 let world: World
@@ -344,13 +346,13 @@ describe('a tunnel', () => {
   })
 
   it('ends when neither side says anything', async () => {
-    const { place } = await start({ tunnels: { idleMs: 150 } })
+    const { place } = await start({ tunnels: { idleMs: 1000 } })
     await ended(await tunnel(place))
     expect(await outcome()).toMatchObject({ result: 'aborted', reason: 'tunnel_timeout' })
   })
 
   it('ends after its time, however much it carries', async () => {
-    const { place } = await start({ tunnels: { lifeMs: 400 } }, (socket) => {
+    const { place } = await start({ tunnels: { lifeMs: 1500 } }, (socket) => {
       const timer = setInterval(() => socket.write('tick'), 20)
       socket.on('close', () => clearInterval(timer))
     })
@@ -387,5 +389,41 @@ describe('a tunnel', () => {
     only().abort({ reason: 'lease_lapsed' })
     await closing
     await ended(tls)
+  })
+})
+
+describe('a tunnel of the whole program', () => {
+  it('ends when its person is revoked, with those of nobody else, and no other opens', async () => {
+    const target = await tlsTarget(shout)
+    targets.push(target)
+    world = await startWorld()
+    const running = await startInstance({
+      form: 'dev',
+      config: () => `allow: [anyone]\nconnect: ["${target.place}"]\n`,
+    })
+    const open = async (user: string) => {
+      const issued = await running.admin('POST', '/v1/dev/tokens', { user, ttl: 600 })
+      const { token } = await mint(running, 'main', (issued.body as { token: string }).token)
+      const head = [`Host: ${target.place}`, `Proxy-Authorization: Bearer ${token}`]
+      const ask = () => call(Number(new URL(running.egress).port), asking(target.place, head))
+      const { socket, status } = await ask()
+      clients.push(socket)
+      expect(status).toBe(200)
+      return { tls: await secure(socket), ask, subject: decodeJwt(token).sub }
+    }
+    const alice = await open('alice')
+    const bob = await open('bob')
+    expect(running.instance.replica.live.size).toBe(2)
+    const { body } = await running.admin('POST', '/v1/revocations', {
+      scope: { kind: 'user', id: alice.subject },
+      cause: 'left',
+    })
+    expect(body['status']).toBe('complete')
+    await ended(alice.tls)
+    expect(running.instance.replica.live.size).toBe(1)
+    const again = await alice.ask()
+    expect([again.status, codeOf(again.answer)]).toEqual([407, 'cut'])
+    bob.tls.write('still')
+    expect(String(await nextChunk(bob.tls))).toBe('STILL')
   })
 })

@@ -140,6 +140,15 @@ describe.skipIf(clients === undefined)('a client that takes the egress for its p
     },
   )
 
+  it('may show its token as Bearer, which curl can', async () => {
+    const { running, orders, token, upstream } = await stage()
+    const options = ['--silent', '--fail', '--proxy', running.egress]
+    const header = ['--proxy-header', `Proxy-Authorization: Bearer ${token}`]
+    const { output } = await run(clients!.curl, [...options, ...header, `http://${orders}/orders/1`], {})
+    expect(JSON.parse(output)).toEqual({ path: '/orders/1', size: 0 })
+    expect(upstream.seen[0]!.headers.authorization).toBe(`Bearer ${canary}`)
+  })
+
   it.each(absolute)('sends a body: %s', async (client) => {
     const { ask, orders } = await stage()
     const { status, body } = await ask(client, `http://${orders}/orders`, {
