@@ -2,14 +2,7 @@
 import { expect } from 'vitest'
 import { type ExchangingIdp, startExchangingIdp } from '../kit/exchanging-idp.ts'
 import { type Ports, mint, type Running, startInstance } from '../kit/instance.ts'
-import {
-  type Line,
-  type Motion,
-  openLine,
-  type RawDownstream,
-  startRawDownstream,
-  still,
-} from '../kit/raw.ts'
+import { type Line, type Motion, openLine, type RawDownstream, startRawDownstream } from '../kit/raw.ts'
 import type { WireMessage } from '../kit/wire.ts'
 
 export const resources = { crm: 'https://crm.example/mcp', hr: 'https://hr.example/mcp' } as const
@@ -83,18 +76,11 @@ downstreams:
       const authorization = token === undefined ? [] : [`Authorization: Bearer ${token}`]
       one.send([start, `Host: ${host}`, ...authorization, ...rest].join('\r\n'))
       const method = start.split(' ', 1)[0]!
-      for (;;) {
-        await still(motion)
-        const { messages, fault } = one.answers(method)
-        expect(fault).toBeUndefined()
-        const [message] = messages
-        if (message !== undefined) {
-          one.socket.destroy()
-          return message
-        }
-        expect(one.ended).toBe(false)
-        await new Promise((done) => one.socket.once('data', done).once('close', done))
-      }
+      const { messages, fault } = await one.answered(method)
+      one.socket.destroy()
+      expect(fault).toBeUndefined()
+      expect(messages).toHaveLength(1)
+      return messages[0]!
     },
   }
 }

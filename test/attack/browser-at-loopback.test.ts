@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startWorld, token, type World } from '../egress/world.ts'
 import { type Bank, startBank, statusOf } from './bank.ts'
-import { openLine, still } from '../kit/raw.ts'
+import { openLine } from '../kit/raw.ts'
 
 let world: World
 beforeEach(async () => {
@@ -172,8 +172,7 @@ describe('A52 a browser at the other faces of a running instance', { timeout: 30
           `${start} HTTP/1.1\r\n${lines}Sallyport-Capability: ${capability}\r\nContent-Type: text/plain\r\n` +
             (start.startsWith('POST') ? `Content-Length: ${form.length}\r\n\r\n${form}` : '\r\n'),
         )
-        while (line.answers('GET').messages.length === 0 && !line.ended) await still(motion, 30)
-        const [answer] = line.answers('GET').messages
+        const [answer] = (await line.answered('GET')).messages
         expect([face, start, lines, answer === undefined ? 0 : statusOf(answer)]).toEqual([
           face,
           start,

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { mint } from '../kit/instance.ts'
-import { still } from '../kit/raw.ts'
+
 import { header, type WireMessage } from '../kit/wire.ts'
 import { type Bank, codeOf, get, post, startBank, statusOf } from './bank.ts'
 
@@ -106,7 +106,7 @@ describe('A50 cross-tenant: what is another’s cannot be named', { timeout: 30_
   })
 
   it('gives each of two persons his own on one connection, whatever is under way on it', async () => {
-    const { api, motion } = bank
+    const { api } = bank
     const people = { alice: await bank.session('alice'), bob: await bank.session('bob') }
     const line = await bank.line()
     const turns = Array.from({ length: 20 }, (_, at) => (at % 3 === 0 ? 'alice' : 'bob'))
@@ -126,12 +126,9 @@ describe('A50 cross-tenant: what is another’s cannot be named', { timeout: 30_
         .join(''),
     )
     const methods = turns.map(() => 'GET')
-    while (line.answers(...methods).messages.length < turns.length) {
-      await new Promise((done) => line.socket.once('data', done))
-      await still(motion)
-    }
-    expect(
-      line.answers(...methods).messages.map(({ body }) => JSON.parse(body.toString()) as unknown),
-    ).toEqual(turns.map((person, at) => ({ person, path: `/a/things/${at}` })))
+    const { messages } = await line.answered(...methods)
+    expect(messages.map(({ body }) => JSON.parse(body.toString()) as unknown)).toEqual(
+      turns.map((person, at) => ({ person, path: `/a/things/${at}` })),
+    )
   })
 })

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startWorld, token, type World } from '../egress/world.ts'
 import { startExchangingIdp } from '../kit/exchanging-idp.ts'
 import { mint, startInstance } from '../kit/instance.ts'
-import { openLine, startRawDownstream, still } from '../kit/raw.ts'
+import { openLine, startRawDownstream } from '../kit/raw.ts'
 import { clients, startRawWorld } from './over.ts'
 
 const request = (target: string, lines = '') =>
@@ -78,7 +78,7 @@ describe.each(clients)('A45 header injection: what the credential is made of, ov
       world.exchange.secrets = 'prefix' in placement ? ['secret'] : [`secret${text}`]
       const line = await openLine(world.port, motion)
       line.send(request('/downstream/orders/orders/1'))
-      await still(motion)
+      await line.answered('GET')
       expect(downstream.connections.map(({ bytes }) => bytes.toString('latin1')).join('')).toBe('')
       const [answer] = line.answers('GET').messages
       expect(answer?.start).toMatch(/^HTTP\/1\.1 50\d /)
@@ -91,8 +91,7 @@ describe.each(clients)('A45 header injection: what the credential is made of, ov
 describe('A45 header injection: where credentials come from', { timeout: 30_000 }, () => {
   it('takes none with a line break from a provider, an operator or a file', { timeout: 30_000 }, async () => {
     const idp = await startExchangingIdp()
-    const motion = { count: 0 }
-    const api = await startRawDownstream(motion)
+    const api = await startRawDownstream()
     const running = await startInstance({
       form: 'single',
       files: {

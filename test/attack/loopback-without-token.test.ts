@@ -95,7 +95,8 @@ describe('A51 a neighbour at the loopback port, without a session token', { time
     const data = join(bank.running.folder, 'data')
     const mode = (path: string) => statSync(path).mode & 0o777
     expect([mode(data) & 0o077, mode(join(data, 'run')) & 0o007]).toEqual([0, 0])
-    for (const name of ['crm.cap', 'hr.cap', 'admin.cap']) expect(mode(join(data, 'run', name)) & 0o007).toBe(0)
+    for (const name of ['crm.cap', 'hr.cap', 'admin.cap'])
+      expect(mode(join(data, 'run', name)) & 0o007).toBe(0)
   })
 })
 

@@ -247,8 +247,7 @@ describe('A40 method override: a streamed form', () => {
       line.send(head(type) + chunk(body.slice(0, at)))
       await still(motion, 4)
       if (line.socket.writable) line.send(`${chunk(body.slice(at))}0\r\n\r\n`)
-      await still(motion)
-      const [answer] = line.answers('POST').messages
+      const [answer] = (await line.answered('POST')).messages
       expect(answer?.start).toBe('HTTP/1.1 400 Bad Request')
       expect(answer?.body.toString()).toContain('method_override_refused')
     }

@@ -8,6 +8,8 @@ export interface RawWorld {
   readonly world: World
   readonly downstream: RawDownstream
   readonly motion: Motion
+  /** `METHOD path` of what was recorded and has not been seen downstream (yet). */
+  readonly recorded: string[]
 }
 
 /** The egress by one of the clients, with a downstream of raw bytes behind it. */
@@ -19,5 +21,5 @@ export async function startRawWorld(
   const downstream = await startRawDownstream(motion)
   const world = await startWorld({ ...options, client, downstreamAt: downstream.url })
   world.opened = () => void (motion.count += 1)
-  return { world, downstream, motion }
+  return { world, downstream, motion, recorded: [] }
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { canary, token } from '../egress/world.ts'
-import { fine, openLine, still } from '../kit/raw.ts'
+import { fine, openLine } from '../kit/raw.ts'
 import { header } from '../kit/wire.ts'
 import { clients, type RawWorld, startRawWorld } from './over.ts'
 
@@ -46,8 +46,7 @@ describe.each(clients)(
       line.send(
         `${method} /downstream/orders/files/1 HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\n\r\n`,
       )
-      await still(motion, 20)
-      const { messages, fault } = line.answers(method)
+      const { messages, fault } = await line.answered(method)
       expect(fault).toBeUndefined()
       line.socket.destroy()
       return messages[0]!

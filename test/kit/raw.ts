@@ -10,13 +10,17 @@ export interface Motion {
 }
 
 /**
- * Resolves when nothing has moved for some turns of the event loop. On loopback what was written is there in the next
- * turn, so this waits for no clock.
+ * Resolves when nothing has moved for some turns of the event loop and two milliseconds. On loopback what was written
+ * is there in the next turn, unless the machine is busy: who waits for something to come waits for that itself.
  */
 export async function still(motion: Motion, turns = 12): Promise<void> {
   let last = -1
-  for (let quiet = 0; quiet < turns; quiet += 1) {
-    if (motion.count !== last) quiet = 0
+  let since = performance.now()
+  for (let quiet = 0; quiet < turns || performance.now() - since < 2; quiet += 1) {
+    if (motion.count !== last) {
+      quiet = 0
+      since = performance.now()
+    }
     last = motion.count
     await new Promise((done) => setImmediate(done))
   }
@@ -109,7 +113,12 @@ export interface Line {
   send(text: string | Buffer): void
   /** What came back, read as answers to these methods. */
   answers(...methods: readonly string[]): WireRead
+  /** The same, as soon as there is one answer for each, or nothing comes any more. */
+  answered(...methods: readonly string[]): Promise<WireRead>
 }
+
+/** How long nothing may come before it is taken that nothing will. */
+const patienceMs = 4000
 
 /** A caller of bytes. */
 export async function openLine(port: number, motion: Motion = { count: 0 }): Promise<Line> {
@@ -128,6 +137,7 @@ export async function openLine(port: number, motion: Motion = { count: 0 }): Pro
   onTestFinished(() => {
     socket.destroy()
   })
+  const answers = (...methods: readonly string[]) => readResponses(state.received, methods, state.ended)
   return {
     socket,
     get received() {
@@ -141,6 +151,21 @@ export async function openLine(port: number, motion: Motion = { count: 0 }): Pro
       if (typeof text === 'string') socket.write(text, 'latin1')
       else socket.write(text)
     },
-    answers: (...methods) => readResponses(state.received, methods, state.ended),
+    answers,
+    answered: async (...methods) => {
+      for (;;) {
+        const read = answers(...methods)
+        if (read.messages.length >= methods.length || read.fault !== undefined || state.ended) return read
+        const more = await new Promise<boolean>((done) => {
+          const late = setTimeout(done, patienceMs, false)
+          const go = () => {
+            clearTimeout(late)
+            done(true)
+          }
+          socket.once('data', go).once('close', go)
+        })
+        if (!more) return read
+      }
+    },
   }
 }
