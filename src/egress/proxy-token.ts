@@ -1,5 +1,5 @@
 import { SallyportError } from '../model/index.ts'
-import { readBearer } from './receive.ts'
+import { afterSpaces, readBearer } from './receive.ts'
 
 /**
  * The token of a caller that takes us for its proxy: `Bearer`, or `Basic` with the token as the password, or as the
@@ -25,7 +25,7 @@ const looksLikeToken = /^bearer +eyJ[\w-]*\.[\w-]+\.[\w-]*$/i
 
 /** RFC 7617 §2; neither part holds a colon where it is a token. */
 function readBasic(given: string): string {
-  const encoded = given.slice('basic'.length).trim()
+  const encoded = afterSpaces(given, 'basic'.length)
   if (encoded === '') throw new SallyportError('token_missing')
   const decoded = Buffer.from(encoded, 'base64')
   if (decoded.toString('base64').replace(/=+$/, '') !== encoded.replace(/=+$/, ''))

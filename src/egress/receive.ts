@@ -206,11 +206,18 @@ function checkHost(host: string | undefined, door: Doorplate): void {
 export function readBearer(authorization: string | undefined): string {
   if (authorization === undefined || !/^bearer(?:$| )/i.test(authorization))
     throw new SallyportError('token_missing')
-  const token = authorization.slice(7).trim()
+  const token = afterSpaces(authorization, 7)
   if (token === '') throw new SallyportError('token_missing')
   if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token))
     throw new SallyportError(/[\s,]/.test(token) ? 'token_ambiguous' : 'token_malformed')
   return token
+}
+
+/** The rest of a header's value behind a scheme and its spaces: only spaces, since `trim` knows more than HTTP does. */
+export function afterSpaces(value: string, from: number): string {
+  let start = from
+  while (value.charCodeAt(start) === 0x20) start += 1
+  return value.slice(start)
 }
 
 /** Takes out what `Connection` declares to be of this hop only (RFC 9110 §7.6.1). */
