@@ -109,7 +109,7 @@ function runTests(tree, name, first = false) {
 
 /** What a test says when it fails by what it asserts; a TypeError of a broken build is not among them. */
 const judged =
-  /^(AssertionError|Error: (Test|Hook) timed out|Error: Property (failed|interrupted)|Error: Snapshot)/
+  /^(AssertionError|\w*TimeoutError|Error: Matcher did not succeed in time|Error: Property (failed|interrupted)|Error: Snapshot)/
 
 function readReport({ testResults }) {
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults)

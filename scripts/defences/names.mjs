@@ -24,7 +24,7 @@ function unknownNames(text) {
   const broken = program.getSyntacticDiagnostics(source).length > 0 ? ['its syntax'] : []
   const unknown = program.getSemanticDiagnostics(source).flatMap(({ messageText }) => {
     const message = typeof messageText === 'string' ? messageText : messageText.messageText
-    return /^Cannot find name '([^']+)'/.exec(message)?.[1] ?? []
+    return /^Cannot find name '([\w$]+)'/.exec(message)?.[1] ?? []
   })
   return new Set([...broken, ...unknown])
 }

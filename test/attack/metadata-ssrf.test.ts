@@ -365,24 +365,21 @@ describe('A28 SSRF through metadata: what the provider answers', { timeout: 30_0
   })
 
   it('more keys than a provider has, a list that is none, and JSON without end are refused', async () => {
-    for (const body of [
-      JSON.stringify({ keys: Array.from({ length: 101 }, () => ({ kty: 'OKP' })) }),
-      JSON.stringify({ keys: { length: 1 } }),
-      '['.repeat(400_000),
-      `{"keys":${'['.repeat(200_000)}${']'.repeat(200_000)}}`,
-      '[]',
-      'null',
-      '',
-    ]) {
+    const noKey = ['401 token_signature_invalid', '400 token_signature_invalid']
+    for (const [body, expected] of [
+      [JSON.stringify({ keys: Array.from({ length: 101 }, () => ({ kty: 'OKP' })) }), unusable],
+      [JSON.stringify({ keys: { length: 1 } }), unusable],
+      ['['.repeat(400_000), unusable],
+      [`{"keys":${'['.repeat(200_000)}${']'.repeat(200_000)}}`, noKey],
+      ['[]', unusable],
+      ['null', unusable],
+      ['', unusable],
+    ] as const) {
       const scene = await openScene()
       answering(scene, '/keys', (_request, response) => {
         response.writeHead(200, { 'content-type': 'application/json' }).end(body)
       })
-      const answers = codes(await refusals(scene))
-      expect([
-        body.slice(0, 12),
-        answers.every((it) => /^(503 idp_metadata_refused|40[01] token_signature_invalid)$/.test(it)),
-      ]).toEqual([body.slice(0, 12), true])
+      expect([body.slice(0, 12), codes(await refusals(scene))]).toEqual([body.slice(0, 12), expected])
       expect(scene.downstream.connections).toBe(0)
       await scene.running.stop()
     }
