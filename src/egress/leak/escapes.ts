@@ -22,7 +22,7 @@ const ampersand = 0x26
 const backslash = 0x5c
 
 /** The bytes with which an escape begins. */
-export const introducers: readonly number[] = [percent, ampersand, backslash]
+export const introducers: readonly [number, number, number] = [percent, ampersand, backslash]
 
 export function introduces(value: number): boolean {
   return value === percent || value === backslash || value === ampersand

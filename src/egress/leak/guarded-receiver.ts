@@ -55,7 +55,7 @@ export class GuardedReceiver implements Receiver, Control, DecoderSink {
       return
     }
     const { search } = this.#guarding
-    if (fields.some((field) => search.standsIn(field))) {
+    if (standsInAny(fields, search)) {
       this.#withhold('credential_reflected', 'head')
       return
     }
@@ -138,9 +138,11 @@ export class GuardedReceiver implements Receiver, Control, DecoderSink {
   #search(chunk: Buffer, last: boolean): void {
     const text = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk])
     this.#held = undefined
-    const until = this.#guarding.search.find(text)
+    const { search } = this.#guarding
+    // Nothing comes after the last piece that its end could be the beginning of.
+    const until = last ? (search.standsIn(text) ? hit : text.length) : search.find(text)
     if (until === hit) this.#withhold('credential_reflected', 'body')
-    else if (last || until === text.length) this.#pass(text, last)
+    else if (until === text.length) this.#pass(text, last)
     else {
       this.#held = Buffer.from(text.subarray(until))
       if (until > 0) this.#pass(text.subarray(0, until), false)
@@ -176,4 +178,9 @@ export class GuardedReceiver implements Receiver, Control, DecoderSink {
     this.#decoder?.destroy()
     this.#decoder = undefined
   }
+}
+
+function standsInAny(fields: readonly string[], search: Search): boolean {
+  for (const field of fields) if (search.standsInText(field)) return true
+  return false
 }

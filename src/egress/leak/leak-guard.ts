@@ -49,7 +49,7 @@ export function createLeakGuard(): LeakGuard {
       const of = look(credential)
       // A JWT has no part that is a credential by itself, and most are longer than such a text.
       if (of.jwt && lengthOf(credential.secret) > text.length) return false
-      return searchBy(credential, of)?.standsIn(text) ?? false
+      return searchBy(credential, of)?.standsInText(text) ?? false
     },
   }
 }

@@ -33,18 +33,29 @@ export class Pieces {
 
   /** Whether the bytes at `at` may be a piece. They must be there. */
   have(text: Uint8Array, at: number): boolean {
-    const hash = this.#hash(text, at)
-    return this.#has(hash & this.#mask) && this.#has((hash >>> 16) & this.#mask)
+    return this.#has(this.#hash(text, at))
+  }
+
+  /** The same of characters of Latin-1, four of them. */
+  haveOf(text: string, at: number): boolean {
+    const first = fold(text.charCodeAt(at)) | (fold(text.charCodeAt(at + 1)) << 8)
+    return this.#has(
+      mixed(first | (fold(text.charCodeAt(at + 2)) << 16) | (fold(text.charCodeAt(at + 3)) << 24)),
+    )
   }
 
   #hash(text: Uint8Array, at: number): number {
-    const first = (coarse[text[at] ?? 0] ?? 0) | ((coarse[text[at + 1] ?? 0] ?? 0) << 8)
+    const first = fold(text[at]) | (fold(text[at + 1]) << 8)
     if (this.#length === 2) return mixed(first)
-    return mixed(first | ((coarse[text[at + 2] ?? 0] ?? 0) << 16) | ((coarse[text[at + 3] ?? 0] ?? 0) << 24))
+    return mixed(first | (fold(text[at + 2]) << 16) | (fold(text[at + 3]) << 24))
   }
 
-  #has(bit: number): boolean {
-    return ((this.#bits[bit >>> 3] ?? 0) & (1 << (bit & 7))) !== 0
+  #has(hash: number): boolean {
+    const bits = this.#bits
+    const one = hash & this.#mask
+    if (((bits[one >>> 3] ?? 0) & (1 << (one & 7))) === 0) return false
+    const two = (hash >>> 16) & this.#mask
+    return ((bits[two >>> 3] ?? 0) & (1 << (two & 7))) !== 0
   }
 
   #add(hash: number): void {
@@ -54,9 +65,12 @@ export class Pieces {
   }
 }
 
-/** Spreads the bits of 32 over all of them. */
+function fold(byte: number | undefined): number {
+  return coarse[byte ?? 0] ?? 0
+}
+
+/** Spreads the bits of 32 over all of them, the upper half the better. */
 function mixed(value: number): number {
-  const once = Math.imul(value ^ (value >>> 15), 0x2c1b3c6d)
-  const twice = Math.imul(once ^ (once >>> 12), 0x297a2d39)
-  return (twice ^ (twice >>> 15)) >>> 0
+  const spread = Math.imul(value, 0x9e3779b1)
+  return spread ^ (spread >>> 15)
 }

@@ -11,11 +11,11 @@ const mostSampled = 32
 /**
  * Looks for the forms of one credential. A text is looked at in steps: each needle has a run of bytes that no line
  * break parts, so a piece of it stands at one of the places where the steps fall. Where a known piece stands, around
- * escapes, and at the text's end, every place is tried.
+ * escapes, and at the end of what is not complete, every place is tried.
  */
 export class Search {
   /** No shorter text can hold a needle. */
-  readonly shortest: number
+  readonly #shortest: number
   readonly #needles: readonly Needle[]
   readonly #step: number
   /** The most that a needle without escapes takes, with its line breaks. */
@@ -31,7 +31,7 @@ export class Search {
   constructor(needles: readonly Needle[]) {
     const lengths = needles.map(({ bytes }) => bytes.length)
     const longest = Math.max(...lengths)
-    this.shortest = Math.min(...lengths)
+    this.#shortest = Math.min(...lengths)
     this.#needles = needles
     this.#reach = longest + 2 * Math.ceil(longest / 16)
     this.#step = Math.min(mostSampled, ...needles.map(together)) - 3
@@ -40,15 +40,26 @@ export class Search {
       needles.map(({ bytes, ...rest }) => ({ ...rest, bytes: bytes.subarray(0, 2) })),
       2,
     )
+    this.#begins = beginningsOf(needles)
     this.#escapes = escapesOf(needles)
-    this.#begins = Uint8Array.from({ length: 256 }, (_, byte) =>
-      needles.some(({ bytes, fold }) => fold[byte] === bytes[0]) ? 1 : 0,
-    )
   }
 
-  /** Whether a needle stands in a text of Latin-1. */
-  standsIn(text: string): boolean {
-    return text.length >= this.shortest && this.find(Buffer.from(text, 'latin1')) === hit
+  /** Whether a needle stands in a text of Latin-1 that is complete. */
+  standsInText(text: string): boolean {
+    if (text.length < this.#shortest) return false
+    for (let at = 0; at < text.length; at += 1) {
+      if (introduces(text.charCodeAt(at))) return this.standsIn(Buffer.from(text, 'latin1'))
+    }
+    for (let at = 0; at + 4 <= text.length; at += this.#step) {
+      if (this.#pieces.haveOf(text, at)) return this.standsIn(Buffer.from(text, 'latin1'))
+    }
+    return false
+  }
+
+  /** Whether a needle stands in bytes that are complete. */
+  standsIn(text: Uint8Array): boolean {
+    this.#openAt = text.length
+    return text.length >= this.#shortest && (this.#standsPlain(text) || this.#standsEscaped(text))
   }
 
   /**
@@ -57,24 +68,43 @@ export class Search {
    */
   find(text: Uint8Array): number {
     const end = text.length
-    const reach = this.#reach
     this.#openAt = end
-    for (let at = 0; at + 4 <= end; at += this.#step) {
-      if (this.#pieces.have(text, at) && this.#tries(text, at - reach, at + 1)) return hit
-    }
-    let tried = 0
-    const escapes = new Introducers(text)
-    for (let at = escapes.at; at < end; at = escapes.pass()) {
-      if (!this.#mayEscape(text[at] ?? 0, text[at + 1])) continue
-      const from = at >= 4 && this.#parts(text, at) ? at - 3 : at - reach
-      if (this.#tries(text, Math.max(tried, from), at + 1)) return hit
-      tried = at + 1
-    }
-    return this.#tries(text, Math.max(tried, end - reach), end) ? hit : this.#openAt
+    const stands =
+      this.#standsPlain(text) || this.#standsEscaped(text) || this.#tries(text, end - this.#reach, end)
+    return stands ? hit : this.#openAt
   }
 
-  #mayEscape(introducer: number, next: number | undefined): boolean {
-    return next === undefined || this.#escapes[rowOf(introducer) + next] === 1
+  #standsPlain(text: Uint8Array): boolean {
+    const step = this.#step
+    const last = text.length - 4
+    for (let at = 0; at <= last; at += step) {
+      if (this.#pieces.have(text, at) && this.#tries(text, at - this.#reach, at + 1)) return true
+    }
+    return false
+  }
+
+  /** Goes from one place where an escape may begin to the next; to look for a byte is quickest for the engine. */
+  #standsEscaped(text: Uint8Array): boolean {
+    let percent = next(text, introducers[0], 0)
+    let ampersand = next(text, introducers[1], 0)
+    let backslash = next(text, introducers[2], 0)
+    let tried = 0
+    for (;;) {
+      const at = Math.min(percent, ampersand, backslash)
+      if (at === text.length) return false
+      if (this.#mayEscape(text[at] ?? 0, text[at + 1])) {
+        const from = at >= 4 && this.#parts(text, at) ? at - 3 : at - this.#reach
+        if (this.#tries(text, Math.max(tried, from), at + 1)) return true
+        tried = at + 1
+      }
+      if (at === percent) percent = next(text, introducers[0], at + 1)
+      else if (at === ampersand) ampersand = next(text, introducers[1], at + 1)
+      else backslash = next(text, introducers[2], at + 1)
+    }
+  }
+
+  #mayEscape(introducer: number, following: number | undefined): boolean {
+    return following === undefined || this.#escapes[rowOf(introducer) + following] === 1
   }
 
   /** Whether the four bytes before `at` stand in no needle, so that none can reach over them. */
@@ -85,22 +115,19 @@ export class Search {
 
   /** Tries each place from `from` on, up to but not including `to`. */
   #tries(text: Uint8Array, from: number, to: number): boolean {
+    const begins = this.#begins
     for (let at = Math.max(from, 0); at < to; at += 1) {
-      if (this.#mayBegin(text, at) && this.#standsAt(text, at)) return true
+      if (begins[text[at] ?? 0] !== 0 && this.#mayBegin(text, at) && this.#standsAt(text, at)) return true
     }
     return false
   }
 
+  /** Of a place whose byte begins a needle or an escape. */
   #mayBegin(text: Uint8Array, at: number): boolean {
-    const first = text[at] ?? 0
-    if (introduces(first)) return this.#escapedMayBegin(text, at)
-    if (this.#begins[first] === 0) return false
-    if (at + 1 >= text.length) return true
-    const next = text[at + 1] ?? 0
-    return introduces(next) || this.#pairs.have(text, at)
+    if (introduces(text[at] ?? 0)) return this.#escapedMayBegin(text, at)
+    return at + 1 >= text.length || introduces(text[at + 1] ?? 0) || this.#pairs.have(text, at)
   }
 
-  /** The same of a character that may be an escape. */
   #escapedMayBegin(text: Uint8Array, at: number): boolean {
     for (let layer = 0; layer <= depth; layer += 1) {
       const read = readCharacter(text, at, layer)
@@ -120,6 +147,14 @@ export class Search {
   }
 }
 
+/** By byte: 1 where a needle may begin with it, 2 where only an escape may. */
+function beginningsOf(needles: readonly Needle[]): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => {
+    if (needles.some(({ bytes, fold }) => fold[byte] === bytes[0])) return 1
+    return introduces(byte) ? 2 : 0
+  })
+}
+
 /** Where the bytes after an introducer stand in a table of all. */
 function rowOf(introducer: number): number {
   return introducers.indexOf(introducer) << 8
@@ -131,12 +166,12 @@ function escapesOf(needles: readonly Needle[]): Uint8Array {
     const has = new Set(bytes)
     for (const [byte, folded] of fold.entries()) if (has.has(folded)) wanted[byte] = 1
   }
-  const table = new Uint8Array(introducers.length * 256)
+  const table = new Uint8Array(introducers.length << 8)
   for (const introducer of introducers) {
-    for (let next = 0; next < 256; next += 1) {
+    for (let following = 0; following < 256; following += 1) {
       // One that a needle has stands for itself too.
-      const may = wanted[introducer] === 1 || mayEscape(introducer, next, (value) => wanted[value] === 1)
-      table[rowOf(introducer) + next] = may ? 1 : 0
+      const may = wanted[introducer] === 1 || mayEscape(introducer, following, (value) => wanted[value] === 1)
+      table[rowOf(introducer) + following] = may ? 1 : 0
     }
   }
   return table
@@ -147,29 +182,8 @@ function together({ bytes, broken }: Needle): number {
   return broken && bytes.length >= shortestBroken ? Math.floor(bytes.length / 2) : bytes.length
 }
 
-/** Goes from one place where an escape may begin to the next; the search for a byte is the engine's own. */
-class Introducers {
-  /** The text's length after the last one. */
-  at = 0
-  readonly #text: Uint8Array
-  readonly #next: number[]
-
-  constructor(text: Uint8Array) {
-    this.#text = text
-    this.#next = introducers.map((introducer) => find(text, introducer, 0))
-    this.at = Math.min(...this.#next)
-  }
-
-  pass(): number {
-    const next = this.#next
-    const row = next.indexOf(this.at)
-    next[row] = find(this.#text, introducers[row] ?? 0, this.at + 1)
-    this.at = Math.min(...next)
-    return this.at
-  }
-}
-
-function find(text: Uint8Array, byte: number, from: number): number {
+/** Where a byte stands next; the text's length for nowhere. */
+function next(text: Uint8Array, byte: number, from: number): number {
   const at = text.indexOf(byte, from)
   return at === -1 ? text.length : at
 }
