@@ -1,6 +1,6 @@
 /**
- * The first step of `npm run demo`, `npm test`, `npm run check` and `npm run bench` on a machine that has only Node and npm: installs what the
- * lockfile names if it is not there, then runs the real script on the project's own Node. Runs on Node 20 and
+ * The first step of `npm run demo`, `npm test`, `npm run check` and `npm run bench` on a machine that has only Node
+ * and npm: installs what the lockfile names if it is not there, then runs the real script on the project's own Node. Runs on Node 20 and
  * imports nothing that has to be installed. Says what it does on stderr: stdout belongs to the script.
  */
 import { spawn, spawnSync } from 'node:child_process'
@@ -18,6 +18,7 @@ const targets = {
   demo: ['--conditions=sallyport-source', 'examples/demo/main.ts'],
   bench: ['bench/main.ts'],
   'bench-micro': ['bench/micro.ts'],
+  defences: ['scripts/defences.mjs'],
 }
 
 const say = (line) => process.stderr.write(`${line}\n`)
