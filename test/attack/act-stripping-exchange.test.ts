@@ -5,7 +5,7 @@ import type { Draft } from '../kit/provider.ts'
 /** A10, the exchange's side: a delegation in the subject token must not get lost in what is exchanged for it. */
 const set = (claims: Record<string, unknown>) => (draft: Draft) => Object.assign(draft.claims ?? {}, claims)
 
-describe('stripping a delegation by exchange is refused', () => {
+describe('A10 act stripping: a delegation that an exchange would lose', () => {
   test.each([
     ['act lost', { act: { sub: 'agent' } }, {}],
     ['act replaced', { act: { sub: 'agent' } }, { act: { sub: 'other' } }],
@@ -85,7 +85,7 @@ describe('stripping a delegation by exchange is refused', () => {
   })
 })
 
-describe('a delegation that is kept passes', () => {
+describe('A10 act stripping: a delegation that is kept', () => {
   test.each([
     [
       'the same chain',

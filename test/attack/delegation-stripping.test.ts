@@ -23,7 +23,7 @@ const bothDoors = async (claims: Record<string, unknown>): Promise<readonly stri
 const refused = ['token_delegation_refused', 'token_delegation_refused']
 const url = 'https://crm.example'
 
-describe('A10 may_act for somebody else (RFC 8693 §4.4)', () => {
+describe('A10 act stripping: may_act for somebody else (RFC 8693 §4.4)', () => {
   it.each([
     ['another actor', { sub: 'server:billing' }],
     ['another actor of the same issuer', { sub: 'server:billing', iss: url }],
@@ -57,7 +57,7 @@ describe('A10 may_act for somebody else (RFC 8693 §4.4)', () => {
   })
 })
 
-describe('A10 a chain of actors (RFC 8693 §4.1)', () => {
+describe('A10 act stripping: a chain of actors (RFC 8693 §4.1)', () => {
   const chain = (depth: number): object => ({
     sub: `agent-${depth}`,
     iss: 'https://agents.example',

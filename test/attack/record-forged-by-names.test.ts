@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { verifyRecords } from '../../src/audit/index.ts'
 import { auditQuery, auditTail } from '../../src/console/audit.ts'
 import { alice, allLines, intent, linesOf, recording, segmentPaths } from '../audit/record-kit.ts'
@@ -25,23 +25,25 @@ async function attacked() {
   return made
 }
 
-it('makes no line of its own in the record, by whatever name it gives itself (A70)', async () => {
-  const made = await attacked()
-  const lines = segmentPaths(made.directory).flatMap(linesOf)
-  expect(lines).toHaveLength(hostile.length + 3)
-  for (const line of lines) expect(line).toMatch(/^[\x20-\x7e]+$/)
-  expect(allLines(made.directory).flatMap(({ decision }) => decision ?? [])).toEqual(
-    hostile.map(() => 'deny'),
-  )
-  expect(await verifyRecords(made.directory)).toMatchObject({ ok: true })
-})
+describe('A70 log injection: a name that forges the record', () => {
+  it('makes no line of its own in the record, by whatever name it gives itself', async () => {
+    const made = await attacked()
+    const lines = segmentPaths(made.directory).flatMap(linesOf)
+    expect(lines).toHaveLength(hostile.length + 3)
+    for (const line of lines) expect(line).toMatch(/^[\x20-\x7e]+$/)
+    expect(allLines(made.directory).flatMap(({ decision }) => decision ?? [])).toEqual(
+      hostile.map(() => 'deny'),
+    )
+    expect(await verifyRecords(made.directory)).toMatchObject({ ok: true })
+  })
 
-it('sends nothing to the terminal of who reads the record', async () => {
-  const made = await attacked()
-  const seen: string[] = []
-  const output = { json: false, line: (text: string) => void seen.push(text), progress: () => {} }
-  await auditTail(made.directory, { lines: 100 }, output)
-  await auditQuery(made.directory, {}, output)
-  expect(seen).toHaveLength(2 * (hostile.length + 3))
-  for (const line of seen) expect(line).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
+  it('sends nothing to the terminal of who reads the record', async () => {
+    const made = await attacked()
+    const seen: string[] = []
+    const output = { json: false, line: (text: string) => void seen.push(text), progress: () => {} }
+    await auditTail(made.directory, { lines: 100 }, output)
+    await auditQuery(made.directory, {}, output)
+    expect(seen).toHaveLength(2 * (hostile.length + 3))
+    for (const line of seen) expect(line).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
+  })
 })
