@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
@@ -14,24 +15,30 @@ const out = process.argv[2] ?? join(root, 'dist')
 
 /**
  * Modules that get another text in the bundle.
- * node:http, imported, reads each of its exports, `WebSocket` too, and so loads Node's whole fetch: 14 MB.
  * axios is what node-vault speaks through where nothing else is given; src/storage/secrets gives something else.
  * HTTP/2 is neither served nor spoken: undici and fastify do without it where it is missing.
  */
-const replaced = {
-  'node:http': "module.exports = process.getBuiltinModule('node:http')",
-  'node:https': "module.exports = process.getBuiltinModule('node:https')",
-  'node:http2': 'module.exports = { constants: {} }',
-  axios: 'module.exports = {}',
-}
+const replaced = { axios: 'module.exports = {}', 'node:http2': 'module.exports = { constants: {} }' }
+
+/**
+ * An `import` of a module of Node's reads each of its exports, and so loads what Node keeps for the first use: with
+ * node:http its whole fetch (14 MB), with node:process the streams of a terminal. This takes them without that.
+ */
+const builtin = (name) => `module.exports = process.getBuiltinModule('${name}')`
 
 const replace = {
   name: 'replace',
   resolveId(id) {
-    const name = [id, `node:${id}`].find((each) => Object.hasOwn(replaced, each))
-    return name === undefined ? null : { id: `\0${name}` }
+    const name = isBuiltin(id) && !id.startsWith('node:') ? `node:${id}` : id
+    // The bundler's own helpers begin with it.
+    if (name === 'node:module') return null
+    return isBuiltin(name) || Object.hasOwn(replaced, name) ? { id: `\0${name}` } : null
   },
-  load: (id) => (id.startsWith('\0') ? (replaced[id.slice(1)] ?? null) : null),
+  load(id) {
+    if (!id.startsWith('\0')) return null
+    const name = id.slice(1)
+    return replaced[name] ?? (isBuiltin(name) ? builtin(name) : null)
+  },
 }
 
 async function bundle() {
@@ -50,6 +57,7 @@ async function bundle() {
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'program/[name].js',
+    codeSplitting: { groups: [{ name: 'node', test: /^\0node:/ }] },
     keepNames: true,
     comments: false,
     sourcemap: true,

@@ -1,48 +1,15 @@
 /** The program `sallyport`: each verb is one call into a room. Exit codes: 0 done, 1 failed, 2 usage, 3 denied, 4 partly. */
 import { createWriteStream } from 'node:fs'
-import { Command, CommanderError, Option } from 'commander'
-import { addAuditVerbs } from './cli-audit.ts'
-import { type CommonOptions, dataOf, outputOf, verb, withCommon } from './cli-common.ts'
-import { addPolicyVerbs } from './cli-policy.ts'
-import {
-  type AdminEndpoint,
-  callAdmin,
-  connect,
-  exit,
-  failed,
-  findInstance,
-  revoke,
-  say,
-  sayInLog,
-  type ScopeWords,
-  show,
-} from './console/index.ts'
-import { serve } from './main.ts'
-import { SallyportError } from './model/index.ts'
+import { Command, CommanderError } from 'commander'
+import { verb, withCommon } from './cli-common.ts'
+import type { DevTokenOptions } from './cli-verbs.ts'
+import { exit } from './console/index.ts'
 
-async function endpointOf(options: CommonOptions): Promise<AdminEndpoint> {
-  return findInstance(await dataOf(options))
-}
-
-async function secretFromInput(what: string): Promise<string> {
-  if (process.stdin.isTTY) {
-    throw new SallyportError('request_malformed', {
-      field: 'standard input',
-      remedy: `give ${what} by: sallyport … < file`,
-    })
-  }
-  const chunks: Buffer[] = []
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
-  const value = Buffer.concat(chunks)
-    .toString('utf8')
-    .replace(/\r?\n$/, '')
-  if (value === '')
-    throw new SallyportError('request_malformed', { field: 'standard input', remedy: `${what} is empty` })
-  return value
-}
+const forms = ['dev', 'single'] as const
+const isForm = (word: string | undefined): boolean => forms.some((form) => form === word)
 
 function addServingVerbs(program: Command): void {
-  for (const form of ['dev', 'single'] as const) {
+  for (const form of forms) {
     const about =
       form === 'dev'
         ? 'one process on loopback with a throwaway key and a built-in sign-in (alice, bob, admin)'
@@ -57,16 +24,17 @@ function addServingVerbs(program: Command): void {
       )
       .option('--log <file>', 'write the log there instead of standard error')
       .action(
-        verb(async (options: { config: string; restored: boolean; log?: string }) =>
-          serve({
+        verb(async (options: { config: string; restored: boolean; log?: string }) => {
+          const { serve } = await import('./main.ts')
+          return serve({
             form,
             configPath: options.config,
             restored: options.restored,
             ...(options.log === undefined
               ? {}
               : { logStream: createWriteStream(options.log, { flags: 'a', mode: 0o600 }) }),
-          }),
-        ),
+          })
+        }),
       )
     if (form === 'dev') addDevToken(command)
   }
@@ -79,156 +47,11 @@ function addDevToken(dev: Command): void {
     .option('--server <name>', 'the server it is for; needed where several are configured')
     .option('--ttl <seconds>', 'how long it lives', '300')
     .action(
-      verb(async (user: string, options: CommonOptions & { server?: string; ttl: string }) => {
-        const output = outputOf(options)
-        const answer = await callAdmin(await endpointOf(options), {
-          method: 'POST',
-          path: '/v1/dev/tokens',
-          body: {
-            user,
-            ttl: Number(options.ttl),
-            ...(options.server === undefined ? {} : { server: options.server }),
-          },
-        })
-        if (answer.status >= 400) return failed(answer, output)
-        say(output, answer.body, () => [String(answer.body['token'])])
-        return exit.done
+      verb(async (user: string, options: DevTokenOptions) => {
+        const { devToken } = await import('./cli-verbs.ts')
+        return devToken(user, options)
       }),
     )
-}
-
-interface ScopeOptions extends CommonOptions {
-  readonly issuer?: string
-  readonly cause: string
-}
-
-function scopeOf(kind: string, id: string | undefined, options: ScopeOptions): ScopeWords {
-  return {
-    kind,
-    ...(id === undefined ? {} : { id }),
-    ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
-  }
-}
-
-function withScope(command: Command): Command {
-  return withCommon(command)
-    .option('--issuer <url>', "the principal's issuer; by default the login's")
-    .requiredOption('--cause <text>', 'why, for the record')
-}
-
-const scopeHelp = 'user | workload | client | session | connection | downstream | server | tenant'
-
-function addRevocationVerbs(program: Command): void {
-  withScope(
-    program.command('revoke <scope> [id]').description(`end access, completely, now. Scope: ${scopeHelp}`),
-  )
-    .option('--hold', 'nothing new either, until a release (the default for user, workload, client, server)')
-    .option('--no-hold', 'let a newer sign-in begin anew')
-    .option('--id <id>', 'idempotency id: the same id again continues the same revocation')
-    .addOption(
-      new Option('--wait <what>', 'answer when fenced, or when providers have answered too')
-        .choices(['fence', 'providers'])
-        .default('fence'),
-    )
-    .option('--wait-seconds <n>', 'how long to wait', '25')
-    .action(
-      verb(
-        async (
-          kind: string,
-          id: string | undefined,
-          options: ScopeOptions & {
-            hold?: boolean
-            id?: string
-            wait: 'fence' | 'providers'
-            waitSeconds: string
-          },
-        ) =>
-          revoke(
-            {
-              scope: scopeOf(kind, id, options),
-              cause: options.cause,
-              wait: options.wait,
-              waitSeconds: Number(options.waitSeconds),
-              ...(options.hold === undefined ? {} : { hold: options.hold }),
-              ...(options.id === undefined ? {} : { id: options.id }),
-            },
-            await endpointOf(options),
-            outputOf(options),
-          ),
-      ),
-    )
-}
-
-/** One entry in the log each, without a follow-up. */
-function addSayings(program: Command): void {
-  const sayings = [
-    ['hold', '/v1/holds', 'let nothing new begin'],
-    ['release', '/v1/releases', 'lift a hold; what was cut stays cut'],
-    ['disable', '/v1/switches/off', 'switch off'],
-    ['enable', '/v1/switches/on', 'switch on again'],
-  ] as const
-  for (const [name, path, about] of sayings) {
-    withScope(program.command(`${name} <scope> [id]`).description(`${about}. Scope: ${scopeHelp}`)).action(
-      verb(async (kind: string, id: string | undefined, options: ScopeOptions) =>
-        sayInLog(
-          path,
-          { scope: scopeOf(kind, id, options), cause: options.cause },
-          await endpointOf(options),
-          outputOf(options),
-        ),
-      ),
-    )
-  }
-}
-
-function addConnectionVerbs(program: Command): void {
-  withCommon(
-    program
-      .command('connect <downstream>')
-      .description("keep a person's own secret for a downstream, read from standard input"),
-  )
-    .requiredOption('--user <subject>', 'the person: the `sub` of their tokens')
-    .option('--issuer <url>', "the person's issuer; by default the login's")
-    .option('--server <name>', 'the server it is for; needed where several are configured')
-    .action(
-      verb(
-        async (
-          downstream: string,
-          options: CommonOptions & { user: string; issuer?: string; server?: string },
-        ) =>
-          connect(
-            {
-              downstream,
-              user: options.user,
-              value: await secretFromInput('the secret'),
-              ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
-              ...(options.server === undefined ? {} : { server: options.server }),
-            },
-            await endpointOf(options),
-            outputOf(options),
-          ),
-      ),
-    )
-  withScope(
-    program
-      .command('disconnect <connection>')
-      .description('cut one connection and destroy what is stored of it'),
-  ).action(
-    verb(async (id: string, options: ScopeOptions) =>
-      revoke(
-        { scope: { kind: 'connection', id }, cause: options.cause, wait: 'fence' },
-        await endpointOf(options),
-        outputOf(options),
-      ),
-    ),
-  )
-  for (const name of ['sessions', 'connections', 'holds', 'status'] as const) {
-    withCommon(program.command(name).description(`show ${name}`)).action(
-      verb(async (options: CommonOptions) =>
-        show(`/v1/${name}`, await endpointOf(options), outputOf(options)),
-      ),
-    )
-  }
 }
 
 const program = new Command('sallyport')
@@ -238,11 +61,11 @@ const program = new Command('sallyport')
   .version('0.1.0')
   .exitOverride()
 addServingVerbs(program)
-addPolicyVerbs(program)
-addRevocationVerbs(program)
-addSayings(program)
-addConnectionVerbs(program)
-addAuditVerbs(program)
+// What serves does without the other verbs, and they without what serves: a quarter of a start, each way.
+if (!isForm(process.argv[2])) {
+  const { addVerbs } = await import('./cli-verbs.ts')
+  addVerbs(program)
+}
 
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { loadConfig } from './config/index.ts'
 import { type ExitCode, exit } from './console/index.ts'
 import { openFaces } from './faces.ts'
+import { preloadFaces } from './http.ts'
 import { SallyportError } from './model/index.ts'
 import { createLog, describeError, type Log } from './telemetry/index.ts'
 import { type Instance, openInstance } from './wire.ts'
@@ -30,7 +31,9 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   failLoudly(log)
   for (const warning of config.warnings) log.warn('configuration', { ...warning })
   if (config.throwawayKey) startClean(config.data)
-  const instance = await openInstance(config, { log, restored: options.restored })
+  const opening = openInstance(config, { log, restored: options.restored })
+  preloadFaces()
+  const instance = await opening
   try {
     const faces = await openFaces(instance)
     await announce(options.form, instance, faces)

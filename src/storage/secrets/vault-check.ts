@@ -73,7 +73,7 @@ async function checkKey(apis: Apis, transit: string, name: string, spec: JsonObj
 type Apis = Readonly<Record<Role, VaultApi>>
 
 /**
- * Look at everything that requests will need, in the order in which it can be wrong: address, seal, logins, mounts,
+ * Look at everything that requests will need, in the order in which it can be wrong: address, seal, logins and mounts,
  * keys. @throws config_invalid or secrets_* with the field and what to do
  */
 export async function checkVault(input: {
@@ -84,15 +84,22 @@ export async function checkVault(input: {
 }): Promise<void> {
   const { client, apis, mounts, groups } = input
   await checkServer(client)
-  for (const role of ['runtime', 'connecting', 'keeper'] as const)
-    await checkMount(apis[role], 'kv', mounts.kv)
-  await checkMount(apis.runtime, 'transit', mounts.transit)
+  await allAtOnce([
+    ...(['runtime', 'connecting', 'keeper'] as const).map((role) => checkMount(apis[role], 'kv', mounts.kv)),
+    checkMount(apis.runtime, 'transit', mounts.transit),
+  ])
   const kek = { type: 'aes256-gcm96' }
-  for (const at of groups) {
-    await checkKey(apis, mounts.transit, kekName(at), kek)
-    await checkKey(apis, mounts.transit, indexKeyName(at), { type: 'hmac', key_size: 32 })
-  }
-  for (const tenant of new Set(groups.map((at) => at.tenant))) {
-    await checkKey(apis, mounts.transit, outboxKeyName(tenant), kek)
-  }
+  const keyOf = (name: string, spec: JsonObject) => checkKey(apis, mounts.transit, name, spec)
+  await allAtOnce([
+    ...groups.flatMap((at) => [
+      keyOf(kekName(at), kek),
+      keyOf(indexKeyName(at), { type: 'hmac', key_size: 32 }),
+    ]),
+    ...[...new Set(groups.map((at) => at.tenant))].map((tenant) => keyOf(outboxKeyName(tenant), kek)),
+  ])
+}
+
+/** A start waits for these. @throws what the first of them that failed has thrown, in their order, when all have ended */
+async function allAtOnce(checks: readonly Promise<void>[]): Promise<void> {
+  for (const each of await Promise.allSettled(checks)) if (each.status === 'rejected') throw each.reason
 }
