@@ -49,7 +49,11 @@ async function resolveSource(
       kind: 'client-credentials',
       ...(await resolveTarget(ours, [...path, 'client-credentials'], read)),
     }
-  return resolveStatic(fixed ?? { per: 'user' }, [...path, 'static'], read)
+  return resolveStatic(
+    fixed ?? { per: 'user' },
+    [...path, 'static'],
+    written.guard === 'off' ? read.text : read.guarded,
+  )
 }
 
 async function resolveTarget(written: ExpandedTarget, path: Path, read: SecretReader) {
@@ -83,7 +87,7 @@ export async function resolveClient(
 async function resolveStatic(
   written: ExpandedStatic,
   path: Path,
-  read: SecretReader,
+  read: SecretReader['text'],
 ): Promise<CredentialSource> {
   const { header, prefix, per, value, owner = '' } = written
   const placement: Placement =
@@ -92,8 +96,6 @@ async function resolveStatic(
       : { kind: 'header', name: header, ...(prefix === undefined ? {} : { prefix }) }
   if (per === 'user') return { kind: 'static', per, placement }
   const secret =
-    value === undefined
-      ? new Secret('', 'static key')
-      : await read.text(value, [...path, 'value'], 'static key')
+    value === undefined ? new Secret('', 'static key') : await read(value, [...path, 'value'], 'static key')
   return { kind: 'static', per, placement, value: secret, owner }
 }

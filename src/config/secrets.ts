@@ -1,4 +1,4 @@
-import { Secret } from '../model/index.ts'
+import { Secret, shortestGuarded } from '../model/index.ts'
 import type { Path } from './document.ts'
 import { type FileFacts, filePath, type Sources, variableOf, whyUnreadable } from './references.ts'
 import type { Report } from './report.ts'
@@ -9,6 +9,8 @@ const maxBytes = 64 * 1024
 export interface SecretReader {
   /** A secret text: one line, or PEM. */
   text(reference: string, path: Path, label: string): Promise<Secret>
+  /** One that answers will be searched for, and so must be long enough to be told from chance. */
+  guarded(reference: string, path: Path, label: string): Promise<Secret>
   /** The bytes of a key file, which has to have `least` of them. */
   bytes(reference: string, path: Path, least: number): Promise<Secret<Uint8Array>>
 }
@@ -30,13 +32,22 @@ export function createSecretReader(report: Report, sources: Sources, folder: str
     seen.set(place, reading)
     return reading
   }
+  const line = async (reference: string, path: Path, label: string): Promise<string> => {
+    const reading = { path, report, sources }
+    const name = variableOf(reference)
+    const found =
+      name === undefined ? asText(await read(reference, path), reading) : environment(name, reading)
+    return found === undefined ? '' : trimmed(found, label, reading)
+  }
   return {
-    text: async (reference, path, label) => {
-      const reading = { path, report, sources }
-      const name = variableOf(reference)
-      const found =
-        name === undefined ? asText(await read(reference, path), reading) : environment(name, reading)
-      return new Secret(found === undefined ? '' : trimmed(found, label, reading), label)
+    text: async (reference, path, label) => new Secret(await line(reference, path, label), label),
+    guarded: async (reference, path, label) => {
+      const found = await line(reference, path, label)
+      if (found !== '' && Buffer.byteLength(found) < shortestGuarded) {
+        const problem = `the ${label} has fewer than ${shortestGuarded} bytes, too few to be found in answers`
+        report.fault(path, problem, 'use a longer one, or set guard: off for this downstream')
+      }
+      return new Secret(found, label)
     },
     bytes: async (reference, path, least) => {
       const { bytes } = (await read(reference, path)) ?? { bytes: new Uint8Array() }

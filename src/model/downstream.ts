@@ -58,6 +58,9 @@ export type CredentialSource =
     }
   | { readonly kind: 'static'; readonly per: 'user'; readonly placement: Placement }
 
+/** A credential of fewer bytes cannot be told from chance in answers. */
+export const shortestGuarded = 8
+
 /** A system that servers call. */
 export interface Downstream {
   readonly name: string

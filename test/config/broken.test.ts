@@ -407,6 +407,19 @@ const meaning: readonly Row[] = [
     /no value/,
   ],
   [
+    'a shared value too short to be found in answers',
+    changed(exchange, 'static: { per: all, owner: crm-team, value: file:/run/other }'),
+    '9:42 downstreams.orders.static.value',
+    /fewer than 8 bytes[^]*guard: off/,
+    { files: { '/run/other': 'seven77' } },
+  ],
+  [
+    'an unknown way to guard',
+    changed(exchange, `${exchange}\n    guard: always`),
+    '10:5 downstreams.orders.guard',
+    /none of the known words/,
+  ],
+  [
     'a value where each person has his own',
     changed(exchange, 'static: { per: user, value: file:/run/other }'),
     '9:26 downstreams.orders.static.value',

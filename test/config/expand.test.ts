@@ -47,7 +47,7 @@ downstreams:
     url: https://mail.example
     client-credentials: { issuer: https://other.example, client: { id: m, key: file:/run/pem }, resource: https://mail.example, scope: [send] }
     operations: [{ op: POST /send, class: write }]
-  legacy: { url: http://127.0.0.1:7000, static: { header: X-Api-Key, per: all, value: file:/run/other, owner: crm-team } }
+  legacy: { url: http://127.0.0.1:7000, guard: off, static: { header: X-Api-Key, per: all, value: file:/run/other, owner: crm-team } }
   notes: { url: https://notes.example, static: { per: user, header: Authorization, prefix: "Token " } }
 vault: { address: https://bao:8200, login: { approle: { role: crm, secret: file:/run/secret } }, mounts: { kv: kv2 } }
 listen: { egress: unix:/run/sallyport.sock, admin: "[::1]:9193", telemetry: { address: 0.0.0.0:9185, insecure: true } }
@@ -199,6 +199,7 @@ describe('the long form', () => {
 
   it('tells origin and base path of a downstream apart, and the three kinds of credential', async () => {
     const [orders, mail, legacy, notes] = (await load(several, given)).config.downstreams
+    expect([orders?.guard, legacy?.guard]).toEqual(['auto', 'off'])
     expect(orders).toMatchObject({
       origin: 'https://orders.example:8443',
       basePath: '/api/v2',

@@ -1,4 +1,4 @@
-import type { Credential, Secret } from '../../model/index.ts'
+import { type Credential, type Secret, shortestGuarded } from '../../model/index.ts'
 
 /** One form in which a credential may come back, and how its bytes compare. */
 export interface Needle {
@@ -15,9 +15,6 @@ export interface Needle {
  * beginning. A needle that is broken earlier is found by what follows the break.
  */
 export const unbroken = 4
-
-/** Fewer bytes than this cannot be told from chance. */
-export const shortestSecret = 8
 
 /** From this length on the end of a secret is not waited for: an answer cut off there is caught as well. */
 const long = 24
@@ -89,7 +86,7 @@ function valuesOf(prefix: string, secret: string): Buffer[] {
     // A user's name is no secret: of the pair nothing is spared.
     if (colon !== -1) values.push(pair, shortened(pair.subarray(colon + 1)))
   }
-  return values.filter((bytes) => bytes.length >= shortestSecret)
+  return values.filter((bytes) => bytes.length >= shortestGuarded)
 }
 
 /** Header values go out as Latin-1; what reads them may say them in UTF-8. */
