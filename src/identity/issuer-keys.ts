@@ -62,9 +62,8 @@ export function remoteKeys(issuer: string, deps: KeyDeps, times: KeyTimes = keyT
 
   const fetchKeys = async (): Promise<Resolve> => {
     const within = AbortSignal.timeout(times.deadline)
-    if (found === undefined || age(found.at) >= times.discovery) {
+    if (found === undefined || age(found.at) >= times.discovery)
       found = { uri: await discoverKeys(issuer, deps.fetch, within), at: deps.clock.monotonic() }
-    }
     return keySet(await fetchDocument(found.uri, deps.fetch, within))
   }
   const load = async (): Promise<void> => {

@@ -47,7 +47,7 @@ const basic = (id: string, value: string): Record<string, string> => ({
 
 /** A text right for its first characters, and wrong from there on. */
 const rightFor = (text: string, length: number): string =>
-  text.slice(0, length) + [...text.slice(length)].map((char) => (char === 'A' ? 'B' : 'A')).join('')
+  text.slice(0, length) + text.slice(length).replace(/./gs, (char) => (char === 'A' ? 'B' : 'A'))
 
 const shapes = (answers: readonly Answer[]) => new Set(answers.map(shapeOf))
 

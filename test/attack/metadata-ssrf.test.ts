@@ -21,7 +21,7 @@ function watchConnects() {
   }
   const fail = (message: unknown) => {
     const { error } = message as { error: { code?: string; errors?: { code?: string }[] } }
-    failed.push(error.errors?.[0]?.code ?? error.code ?? String(error))
+    failed.push(error.errors?.[0]?.code ?? error.code ?? 'no code')
   }
   subscribe('undici:client:beforeConnect', begin)
   subscribe('undici:client:connectError', fail)
