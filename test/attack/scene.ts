@@ -3,13 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import { createLog } from '../../src/telemetry/index.ts'
 import { clock } from '../../src/wire.ts'
 import { type Idp, type IdpOptions, startIdp } from '../kit/idp.ts'
 import { type Running, startInstance } from '../kit/instance.ts'
 
 export { clock }
+
+// A test asks hundreds of times, each over a connection of its own: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 30_000 })
 
 /** What is injected at the downstream `orders` of every scene. */
 export const credential = 'orders-key-of-everybody-4b1c'
