@@ -29,11 +29,13 @@ export interface ProgramOptions {
   readonly ports?: Ports
   /** How many files it may open, where the system lets that be raised. */
   readonly openFiles?: number
+  /** Variables besides those of the test's own process. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Starts it and waits until it says that it is ready. Writes the configuration anew. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
-  const { form, folder, config, files = {}, openFiles } = options
+  const { form, folder, config, files = {}, openFiles, env = {} } = options
   const ports = options.ports ?? (await freePorts())
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o600 })
   const path = join(folder, 'sallyport.yaml')
@@ -43,8 +45,9 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     openFiles === undefined
       ? command
       : ['sh', '-c', `ulimit -n ${openFiles} 2>/dev/null; exec "$0" "$@"`, ...command]
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   onTestFinished(() => void child.kill('SIGKILL'))
+  child.stdout.resume()
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => {
     if (!said.includes('\nready\n')) said += chunk.toString()

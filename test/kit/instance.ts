@@ -54,6 +54,13 @@ export interface Running {
   stop(): Promise<void>
 }
 
+/** Another process, or another test, was quicker to take a port that was free. */
+const portTaken = (error: unknown): boolean =>
+  error instanceof Error &&
+  error.cause instanceof Error &&
+  'code' in error.cause &&
+  error.cause.code === 'EADDRINUSE'
+
 /** Both forms run in the test's own process, on the wiring of the program, with real listeners. */
 export async function startInstance(input: {
   readonly form: 'single' | 'dev'
@@ -78,7 +85,12 @@ export async function startInstance(input: {
     restored: false,
     ...input.machine,
   })
-  const faces = await openFaces(instance)
+  const faces = await openFaces(instance).catch(async (error: unknown) => {
+    await instance.close()
+    if (input.ports !== undefined || !portTaken(error)) throw error
+    return undefined
+  })
+  if (faces === undefined) return startInstance({ ...input, folder })
   let stopped = false
   const stop = async () => {
     if (stopped) return
