@@ -1,4 +1,4 @@
-import type { Actor, Principal, RecordEvent, RecordWho } from '../model/index.ts'
+import type { Actor, Principal, RecordCommon, RecordEvent, RecordWho } from '../model/index.ts'
 import { maxActorDepth } from '../model/index.ts'
 import { quote, quoteForeign } from './text.ts'
 
@@ -11,6 +11,7 @@ const maxItems = 64
 const maxWords = 2000
 
 interface Memory {
+  readonly common: (common: RecordCommon) => string
   readonly who: (who: RecordWho) => string
   readonly principal: (value: Principal) => string
   readonly actor: (value: Actor) => string
@@ -25,6 +26,7 @@ interface Memory {
 export function createEncoder(): (event: RecordEvent) => string {
   const words = new Map<unknown, string>()
   const memory: Memory = {
+    common: remember(({ who, ...own }: RecordCommon) => encodeAbout({ ...own, kind: 'intent', who }, memory)),
     who: remember((who: RecordWho) => encodeWho(who, memory)),
     principal: remember(encodePrincipal),
     actor: remember((actor: Actor) => encodeActor(actor, 0)),
@@ -38,7 +40,12 @@ export function createEncoder(): (event: RecordEvent) => string {
     },
   }
   return (event) => {
-    const head = `"kind":${memory.word(event.kind, 32)},"who":{${memory.who(event.who)}}${encodeFields(event, memory)}`
+    const { common } = event
+    const about =
+      common === undefined
+        ? encodeAbout(event, memory)
+        : memory.common(common) + encodeOwn(event, memory.word)
+    const head = `"kind":${memory.word(event.kind, 32)},${about}${encodeFields(event)}`
     if (event.details === undefined) return head
     const body = `${head},"details":{${encodeDetails(event.details)}}`
     return body.length <= maxBody ? body : `${head},"details":{"tooLong":true}`
@@ -56,12 +63,17 @@ function remember<T extends object>(encode: (value: T) => string): (value: T) =>
   }
 }
 
+/** Who, and what is ours: configured names and fixed words. */
+function encodeAbout(event: RecordEvent, memory: Memory): string {
+  return `"who":{${memory.who(event.who)}}${encodeOwn(event, memory.word)}`
+}
+
 /**
- * The members of an event in their fixed order, one by one: a loop over names would cost more than all the rest. First
- * what is ours, configured names and fixed words; then what a caller, a server or a downstream made or chose.
+ * What a caller, a server or a downstream made or chose, and numbers. Member by member, here and in the other
+ * functions: a loop over names would cost more than all the rest.
  */
-function encodeFields(event: RecordEvent, { word }: Memory): string {
-  return encodeOwn(event, word) + encodeForeign(event) + encodeNumbers(event) + encodePath(event.path)
+function encodeFields(event: RecordEvent): string {
+  return encodeForeign(event) + encodeNumbers(event) + encodePath(event.path)
 }
 
 function encodeOwn(event: RecordEvent, word: Memory['word']): string {
@@ -84,7 +96,7 @@ function encodeOwn(event: RecordEvent, word: Memory['word']): string {
 
 function encodeForeign({ request, tool, call, trace, downstreamRequestId }: RecordEvent): string {
   let text = ''
-  if (request !== undefined) text += `,"request":${foreign(request, 128)}`
+  if (request !== undefined) text += `,"request":${quote(asText(request), 128)}`
   if (tool !== undefined) text += `,"tool":${foreign(tool, 256)}`
   if (call !== undefined) text += `,"call":${foreign(call, 128)}`
   if (trace !== undefined) text += `,"trace":${foreign(trace, 128)}`

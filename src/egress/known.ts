@@ -1,5 +1,12 @@
-import type { Access, Downstream, Operation, RecordWho, Work } from '../model/index.ts'
-import type { Decision } from '../model/index.ts'
+import type {
+  Access,
+  Decision,
+  Downstream,
+  Operation,
+  RecordCommon,
+  RecordWho,
+  Work,
+} from '../model/index.ts'
 import type { Permit, Policy } from '../policy/index.ts'
 
 /** What requests with one token to one downstream have in common. */
@@ -7,6 +14,12 @@ export interface KnownPlace {
   readonly work: Work
   /** Decisions without a call: by operation, and of one policy. */
   readonly decisions: Map<Operation | undefined, Decision<Permit>>
+}
+
+/** The members of a request's two records that its permit fixes. */
+export interface KnownRecords {
+  readonly intent: RecordCommon
+  readonly outcome: RecordCommon
 }
 
 /** What all requests with one token have in common, worked out at the first of them. */
@@ -25,6 +38,7 @@ export class KnownAccess {
   readonly #policy: Pick<Policy, 'version'>
   #version: string
   #known = new WeakMap<Access, Known>()
+  readonly #records = new WeakMap<Permit, KnownRecords>()
 
   constructor(policy: Pick<Policy, 'version'>) {
     this.#policy = policy
@@ -42,6 +56,22 @@ export class KnownAccess {
       this.#known.set(access, known)
     }
     return known
+  }
+
+  /** By the permit, which is one object for all requests with one token for one operation, unless in a call. */
+  recordsOf(access: Access, permit: Permit): KnownRecords {
+    const known = this.#records.get(permit)
+    if (known !== undefined) return known
+    const { operation, rule, policy } = permit
+    const outcome = {
+      who: this.of(access).who,
+      downstream: permit.downstream.name,
+      operation: operation.id,
+    }
+    const decided = { class: operation.class, decision: 'allow', reason: 'allowed', rule, policy } as const
+    const records = { intent: { ...outcome, method: operation.method, ...decided }, outcome }
+    this.#records.set(permit, records)
+    return records
   }
 
   placeOf(access: Access, downstream: Downstream): KnownPlace {

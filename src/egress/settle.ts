@@ -27,27 +27,20 @@ export function record(
   then: (result: Recorded | SallyportError) => void,
 ): void {
   const { permit, access } = bound
-  const { operation, rule, policy } = permit
+  const common = deps.known.recordsOf(access, permit).intent
   const event: RecordEvent = {
     kind: 'intent',
+    who: common.who,
+    common,
     request: bound.id,
-    who: deps.known.of(access).who,
-    downstream: bound.downstream.name,
-    method: bound.method,
     path: bound.target.path,
     tool: access.call?.tool,
     call: access.call?.id,
     trace: bound.trace,
-    operation: operation.id,
-    class: operation.class,
-    decision: 'allow',
-    reason: 'allowed',
-    rule,
-    policy,
     rev: attempt.rev,
     details: attempt.number === 1 ? undefined : { attempt: attempt.number },
   }
-  deps.audit.intend(event, operation.class === 'read' ? deps.reads : 'synced', then)
+  deps.audit.intend(event, permit.operation.class === 'read' ? deps.reads : 'synced', then)
 }
 
 /** Writes how it ended. Queries and bodies are in neither half. */
@@ -66,12 +59,12 @@ export function settle(
   },
 ): void {
   const { recorded, sent, credential } = ended
+  const common = deps.known.recordsOf(bound.access, bound.permit).outcome
   deps.audit.finish(recorded, {
     kind: 'outcome',
+    who: common.who,
+    common,
     request: bound.id,
-    who: deps.known.of(bound.access).who,
-    downstream: bound.downstream.name,
-    operation: bound.permit.operation.id,
     result: sent.result,
     bytesIn: sent.bytesIn,
     bytesOut: sent.bytesOut,

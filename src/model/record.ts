@@ -33,11 +33,26 @@ export interface RecordWho {
   readonly jti?: string
 }
 
+/** What many requests have in common: one object for all of them, so that its text is made once. */
+export interface RecordCommon {
+  readonly who: RecordWho
+  readonly downstream: string
+  readonly operation: string
+  readonly method?: string
+  readonly class?: RiskClass
+  readonly decision?: 'allow'
+  readonly reason?: ReasonCode
+  readonly rule?: string
+  readonly policy?: string
+}
+
 /** One event as a room hands it over; the record adds number, time and hash. Never holds a secret, only fingerprints. */
 export interface RecordEvent {
   readonly kind: RecordKind
   readonly request?: string | undefined
   readonly who: RecordWho
+  /** Stands in the record as if its members were the event's own, which then has none of them. */
+  readonly common?: RecordCommon | undefined
   readonly downstream?: string | undefined
   readonly operation?: string | undefined
   readonly method?: string | undefined

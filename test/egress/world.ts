@@ -322,7 +322,7 @@ function fakes(options: WorldOptions) {
   const audit: Audit = {
     begin: (event, durability) => {
       if (recordFails.now) throw new SallyportError('record_unavailable')
-      records.push({ ...event, details: { ...event.details, durability } })
+      records.push({ ...event.common, ...event, details: { ...event.details, durability } })
       order.push('record')
       const recorded = Recorded.written('c', records.length, durability, 0)
       return durability === 'synced' ? Promise.resolve(recorded) : recorded
@@ -332,13 +332,13 @@ function fakes(options: WorldOptions) {
         then(new SallyportError('record_unavailable'))
         return
       }
-      records.push({ ...event, details: { ...event.details, durability } })
+      records.push({ ...event.common, ...event, details: { ...event.details, durability } })
       order.push('record')
       const recorded = Recorded.written('c', records.length, durability, 0)
       if (durability === 'synced') setImmediate(() => then(recorded))
       else then(recorded)
     },
-    finish: (_recorded, outcome) => records.push(outcome),
+    finish: (_recorded, outcome) => records.push({ ...outcome.common, ...outcome }),
     note: async (event) => void records.push(event),
     fingerprint: () => 'f',
     close: async () => undefined,
