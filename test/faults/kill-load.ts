@@ -26,7 +26,7 @@ export interface KillPlan {
   readonly kills: number
 }
 
-export const planned = (plan: Pick<KillPlan, 'idp' | 'api' | 'more'>): string => `tenant: acme
+const planned = (plan: Pick<KillPlan, 'idp' | 'api' | 'more'>): string => `tenant: acme
 log: { level: error }
 login: { issuer: "${plan.idp.issuer}" }
 key: file:key

@@ -49,7 +49,7 @@ export interface Rig {
   recovers(): Promise<void>
 }
 
-export const clients = ['http1', 'undici'] as const
+const clients = ['http1', 'undici'] as const
 
 export interface RigOptions {
   /** What speaks to the downstream; the product's own choice where it is left out. */
@@ -185,7 +185,7 @@ export async function leavesNothing(running: Running, api?: Hostile): Promise<vo
 }
 
 /** What `sallyport audit verify` would object to. */
-export async function problemsOf({ instance }: Pick<Running, 'instance'>): Promise<unknown[]> {
+async function problemsOf({ instance }: Pick<Running, 'instance'>): Promise<unknown[]> {
   const { publicJwk } = instance.keyring.signer
   const { kty, crv, x } = publicJwk
   const report = await verifyRecords(join(instance.config.data, 'records'), {
