@@ -5,6 +5,8 @@
  * settle. The right to send is asked for in the last synchronous step before the header is written (`transfer.ts`).
  * `dial.ts` owns the sockets: it dials configured origins only, and judges the address that a name resolved to.
  *
+ * `leak/` searches answers for the credential that went out, and withholds those that hold it.
+ *
  * What never leaves: the caller's token (it is in no request context, and refused where it stands a second time), the
  * credential beside its own origin, a downstream's cookies and challenges. Requests go out as HTTP/1.1.
  * RFC 9110 §7.6.1 (hop by hop), RFC 3986 §6.2.2 (paths), RFC 6750 §2.1 (bearer), RFC 8288 (Link), RFC 9457 (problems).
