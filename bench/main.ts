@@ -29,7 +29,7 @@ async function open(options: CommandLine): Promise<Bench> {
   pinSelf()
   const folder = temporaryFolder('build')
   const tools = await install(folder)
-  const cli = await build(folder)
+  const { cli, flags } = await build(folder)
   const guardable = knowsGuard()
   if (!guardable) tell('this build has no leak guard to turn on: guarded rows are left out')
   const upstreams = await startUpstreams(tools, options.sizes)
@@ -42,7 +42,7 @@ async function open(options: CommandLine): Promise<Bench> {
     tools,
     upstreams,
     tokens: createPeerTokens(),
-    sallyport: { cli, idp, guardable, nodeArgs: profiling(options) },
+    sallyport: { cli, idp, guardable, nodeArgs: [...flags, ...profiling(options)] },
     vault: () => (vault ??= startVault(tools.bao)),
   }
 }

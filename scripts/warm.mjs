@@ -9,9 +9,9 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { createServer } from 'node:http'
 import { createServer as createSocketServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
-const program = process.argv[2] ?? join(import.meta.dirname, '..', 'dist', 'cli.js')
+const program = resolve(process.argv[2] ?? join(import.meta.dirname, '..', 'dist', 'cli.js'))
 
 async function freePort() {
   const server = createSocketServer().listen(0, '127.0.0.1')

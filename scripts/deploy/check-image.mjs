@@ -35,6 +35,10 @@ export async function checkImage(name, { marker, scratch }) {
     for (const wanted of ['app/dist/cli.js', 'app/package.json', 'app/node_modules/fastify/package.json']) {
       must(files.includes(wanted), `${wanted} is missing`)
     }
+    const code = files.filter((file) => /^app\/node_modules\/.*\.[cm]?js$/.test(file))
+    must(code.length === 0, `packages are in the bundle and here too: ${code[0]}`)
+    const compiled = files.filter((file) => /^app\/dist\/cache\/v[^/]+-10180\/[0-9a-f]+$/.test(file))
+    must(compiled.length > 0, 'there is no compiled code for the user of the image')
     const unwanted =
       /^app\/(src|test|scripts|docs|data|\.git|\.npmrc|node_modules\/(typescript|vitest|node-linux-[^/]+|@types))(\/|$)|\.env$|npmrc$/
     const found = files.filter((file) => unwanted.test(file))

@@ -155,6 +155,7 @@ async function checkConfinement({ name: container, pid }, sidecar) {
       '/',
       '/app',
       '/app/dist',
+      '/app/dist/cache',
       '/etc',
       '/etc/sallyport',
       '/run',
