@@ -10,9 +10,9 @@ import { enableCompileCache } from 'node:module'
  */
 export function keepCompiledCode(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    mkdirSync(folder, { mode: 0o700 })
   } catch {
-    // Not ours to write in: what was put there when the image was made can still be read.
+    // There already, or not ours to write in: what was put there when the image was made can still be read.
   }
   if (isPrivate(folder)) enableCompileCache(folder)
 }
