@@ -8,7 +8,7 @@ import { killUnderLoad } from './kill-load.ts'
 const clock = { now: () => epoch(Date.now() / 1000), monotonic: () => millis(performance.now()) }
 
 it('kill -9 under load loses no acknowledged record and leaves no half-done connection', {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   const idp = await startIdp({ clock })
   onTestFinished(() => idp.close())

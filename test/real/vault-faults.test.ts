@@ -133,5 +133,5 @@ downstreams:
       kills: 3,
     })
     expect(done.connects).toBeGreaterThan(2)
-  }, 180_000)
+  }, 300_000)
 })
