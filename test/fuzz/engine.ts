@@ -28,7 +28,7 @@ export function keep(parser: string, input: string): string {
 }
 
 /** Numbers that look random and are the same for the same seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
+function randomFrom(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0
@@ -132,7 +132,7 @@ export async function fuzz(
 }
 
 /** A refusal is one code; what was accepted is told with more than that. */
-export const isRefusal = (outcome: string): boolean => /^[a-z_]+$/.test(outcome)
+const isRefusal = (outcome: string): boolean => /^[a-z_]+$/.test(outcome)
 
 /** Outcomes that differ in words only are of one kind. */
 const kindOf = (outcome: string): string =>

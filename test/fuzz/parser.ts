@@ -12,7 +12,7 @@ export interface Parser {
 }
 
 /** What does not hold for an input. */
-export class Violation extends Error {}
+class Violation extends Error {}
 
 export function hold(truth: boolean, what: string, ...seen: readonly unknown[]): asserts truth {
   if (!truth) throw new Violation([what, ...seen.map((it) => JSON.stringify(it))].join(' '))

@@ -135,7 +135,10 @@ export const configSchema = z
         client: z
           .enum(['http1', 'undici'])
           .optional()
-          .meta({ description: 'What speaks HTTP/1.1 to downstreams: our client, or undici.', default: 'http1' }),
+          .meta({
+            description: 'What speaks HTTP/1.1 to downstreams: our client, or undici.',
+            default: 'http1',
+          }),
       })
       .optional()
       .describe('How downstreams are reached, and which resolved addresses may be dialled.'),
