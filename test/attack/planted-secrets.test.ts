@@ -7,6 +7,7 @@ import { startOrdersApi } from '../../examples/demo/orders-api.ts'
 import { findSecrets } from '../../examples/demo/search.ts'
 import { signIn } from '../../examples/demo/sign-in.ts'
 import { createLog } from '../../src/telemetry/index.ts'
+import { encodings } from '../egress/leak/reflect.ts'
 import { mint, startInstance } from '../kit/instance.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
@@ -27,6 +28,11 @@ async function openWorld() {
   })
   const broken = await startUpstream((_request, response) => response.destroy())
   const refusing = await startUpstream((_request, response) => void response.writeHead(401).end('refused'))
+  const echoing = await startUpstream((request, response) => {
+    const told = String(request.headers['x-key'])
+    response.setHeader('x-request-id', request.url?.endsWith('head') === true ? told : 'theirs')
+    response.end(JSON.stringify(request.headers))
+  })
   const printed: string[] = []
   const log = createLog({ level: 'debug', stream: { write: (line: string) => void printed.push(line) } })
   const running = await startInstance({
@@ -36,11 +42,12 @@ async function openWorld() {
     config: () => `login: { issuer: "${idp.issuer}", client: { id: sallyport, secret: file:client } }
 key: { passphrase: file:key }
 servers:
-  crm: { url: "${serverResource}", resource: "${serverResource}", allow: ["group:sales"], direct: [orders, broken, refusing, mine, elsewhere] }
+  crm: { url: "${serverResource}", resource: "${serverResource}", allow: ["group:sales"], direct: [orders, broken, refusing, mine, elsewhere, echoing] }
 downstreams:
   orders: { url: "${api.url}", exchange: { audience: orders-api }, operations: [{ op: "GET /orders", class: read }] }
   elsewhere: { url: "http://127.0.0.1:9", exchange: { audience: nobody }, operations: [{ op: "GET /orders", class: read }] }
   broken: { url: "${broken.url}", static: { header: X-Key, value: file:all, per: all, owner: crm }, operations: [{ op: "GET /orders", class: read }] }
+  echoing: { url: "${echoing.url}", static: { header: X-Key, value: file:all, per: all, owner: crm }, operations: [{ op: "GET /{place}", class: read }] }
   refusing: { url: "${refusing.url}", static: { header: X-Key, value: file:all, per: all, owner: crm }, operations: [{ op: "GET /orders", class: read }] }
   mine: { url: "${refusing.url}", resource: "https://mine.example", static: { header: X-Key, per: user }, operations: [{ op: "GET /orders", class: read }] }
 `,
@@ -69,6 +76,8 @@ describe('planted secrets', () => {
     expect(await get('/orders/orders', session.token)).toBe(200)
     expect(await get('/broken/orders', session.token)).toBe(502)
     expect(await get('/refusing/orders', session.token)).toBe(502)
+    expect(await get('/echoing/head', session.token)).toBe(502)
+    expect(await get('/echoing/body', session.token)).toBe(502)
     expect(await get('/mine/orders', session.token)).toBe(424)
     const connected = await running.admin('POST', '/v1/connections', {
       downstream: 'mine',
@@ -109,5 +118,11 @@ describe('planted secrets', () => {
       findSecrets(secrets, [{ name: 'control', bytes: Buffer.from(secrets.join('\n')) }]).length,
     ).toBeGreaterThanOrEqual(secrets.length)
     expect(findSecrets(secrets, haystacks)).toEqual([])
+    for (const [name, encode] of Object.entries(encodings)) {
+      for (const secret of secrets) {
+        const found = haystacks.filter(({ bytes }) => bytes.includes(encode(secret)))
+        expect([name, found.map((it) => it.name)]).toEqual([name, []])
+      }
+    }
   })
 })

@@ -13,6 +13,10 @@ export interface Guarding {
   readonly withheld: (why: Withheld, where: 'head' | 'body') => void
 }
 
+/** A tail of fewer bytes is searched anew with each piece that comes. */
+const shortHold = 1024
+const nothing = Buffer.alloc(0)
+
 /**
  * Stands between the transport and the transfer, and lets through what does not hold the credential: the head after
  * every name and value was searched, of the body all but a tail that may be the credential's beginning. On a hit
@@ -27,8 +31,10 @@ export class GuardedReceiver implements Receiver, Control, DecoderSink {
   #control: Control | undefined
   #head: { readonly status: number; readonly fields: readonly string[] } | undefined
   #decoder: Decoder | undefined
-  /** The tail that may be the beginning of a needle. */
-  #held: Buffer | undefined
+  /** The tail that may be the beginning of a needle, and what came after it. */
+  #held: Buffer[] | undefined
+  #heldBytes = 0
+  #newBytes = 0
   #over = false
   #refusal = false
   #paused = false
@@ -136,17 +142,32 @@ export class GuardedReceiver implements Receiver, Control, DecoderSink {
   }
 
   #search(chunk: Buffer, last: boolean): void {
-    const text = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk])
-    this.#held = undefined
+    const text = this.#gathered(chunk, last)
+    if (text === undefined) return
     const { search } = this.#guarding
     // Nothing comes after the last piece that its end could be the beginning of.
     const until = last ? (search.standsIn(text) ? hit : text.length) : search.find(text)
     if (until === hit) this.#withhold('credential_reflected', 'body')
     else if (until === text.length) this.#pass(text, last)
     else {
-      this.#held = Buffer.from(text.subarray(until))
+      this.#held = [Buffer.from(text.subarray(until))]
+      this.#heldBytes = text.length - until
       if (until > 0) this.#pass(text.subarray(0, until), false)
     }
+  }
+
+  /** What is held and what came, or undefined while it is not worth searching again. */
+  #gathered(chunk: Buffer, last: boolean): Buffer | undefined {
+    const held = this.#held
+    if (held === undefined) return chunk
+    held.push(chunk)
+    this.#newBytes += chunk.length
+    // A long beginning is one in escapes, which come by the byte only to make work.
+    const enough = this.#heldBytes < shortHold || this.#newBytes > this.#heldBytes >> 4
+    if (!enough && !last) return undefined
+    this.#held = undefined
+    this.#newBytes = 0
+    return Buffer.concat(held)
   }
 
   #pass(bytes: Buffer, last: boolean): void {
@@ -156,10 +177,10 @@ export class GuardedReceiver implements Receiver, Control, DecoderSink {
 
   /** The answer is complete, so what was held is no beginning. */
   #finish(): void {
-    const held = this.#held
+    if (this.#held !== undefined) this.#search(nothing, true)
+    if (this.#over) return
     this.#passHead()
     this.#close()
-    if (held !== undefined) this.#receiver.onData(held, true)
     this.#receiver.onEnd()
   }
 

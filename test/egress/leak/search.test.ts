@@ -199,6 +199,26 @@ describe('an answer without the credential', { timeout: 60_000 }, () => {
     expect(ended).toBe(true)
   })
 
+  it('is let go at a blank line, however the credential begins', async () => {
+    const before = Buffer.from(secret).toString('base64').slice(0, 12)
+    for (const blank of ['\n\n\n', '\r\n\r\n', '\\n\\n\\n', '&#10;&#10;&#10;']) {
+      const { pieces } = await pass(searchFor(secret), [`${before}${blank}!`, 'more'])
+      expect(pieces.map(String)).toEqual([`${before}${blank}!`, 'more'])
+    }
+  })
+
+  it('is held in bounded work, though its beginning is long and comes byte by byte', async () => {
+    const search = searchFor(secret)
+    const wide = (char: string) => each((code) => `&#x${code.toString(16).padStart(15, '0')};`)(char)
+    const text = latin1(wide(wide(secret.slice(0, 20))).repeat(3))
+    const { bytes, ended } = await pass(search, inPieces(text, 1))
+    expect(ended).toBe(true)
+    expect(bytes.equals(text)).toBe(true)
+    const whole = await pass(search, inPieces(latin1(wide(wide(secret))), 1))
+    expect(whole.error?.code).toBe('credential_reflected')
+    expect(whole.bytes.length).toBe(0)
+  })
+
   it('may be all escapes, of any kind and depth', async () => {
     const search = searchFor(secret)
     for (const piece of [
