@@ -2,11 +2,11 @@
  * Shows that each attack of test/attack is noticed by its test: takes away one defence at a time in a copy of the tree
  * and demands that a test of that attack fails by what it asserts.
  *
- *   npm run test:defences -- [part of a name …] [--jobs 1|2] [--limit seconds] [--json] [--keep]
+ *   npm run test:defences -- [part of a name …] [--jobs 1|2] [--limit seconds] [--json] [--keep] [--dry]
  *
  * test/attack/defences/<attack>.json lists the defences of test/attack/<attack>.test.ts:
  * `[{ "defence": "what is taken away", "file": "src/…", "find": "text that stands exactly once", "replace": "…" }]`.
- * Last line: `defences: N taken away, N noticed`. With `--json` stdout is one document and the rest goes to stderr.
+ * `--dry` only looks whether each can still be taken away. Last line: `defences: N taken away, N noticed`. With `--json` stdout is one document and the rest goes to stderr.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -25,6 +25,7 @@ const { values: options, positionals: wanted } = parseArgs({
     limit: { type: 'string', default: '180' },
     json: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
+    dry: { type: 'boolean', default: false },
   },
 })
 const limit = Number(options.limit)
@@ -162,6 +163,18 @@ function note(name, defence, { problem, by }, started) {
   say(`${problem === undefined ? 'ok  ' : 'FAIL'}  ${name}: ${defence} – ${outcome} (${seconds} s)`)
 }
 
+let looked = 0
+
+function look({ name, defences }) {
+  for (const entry of defences) {
+    looked += 1
+    const path = join(root, entry.file)
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
+    const { problem } = withoutDefence(text, entry)
+    if (problem !== undefined) faults.push(`${name}: ${entry.defence} – ${problem}`)
+  }
+}
+
 /** First with every defence in place: a test that fails anyway shows nothing. */
 async function work(tree, { name, defences }) {
   const started = performance.now()
@@ -187,6 +200,8 @@ for (const attack of chosen.map(readAttack)) {
   else if (attack.problem !== undefined) faults.push(attack.problem)
   else queue.push(attack)
 }
+
+if (options.dry) for (const attack of queue.splice(0)) look(attack)
 
 const scratch = mkdtempSync(join(tmpdir(), 'sallyport-defences-'))
 const tidy = () => {
@@ -216,4 +231,8 @@ for (const fault of faults) say(`FAIL  ${fault}`)
 const noticed = results.filter((result) => result.noticed).length
 if (options.json) process.stdout.write(`${JSON.stringify({ results, faults })}\n`)
 if (noticed < results.length || faults.length > 0) process.exitCode = 1
-say(`defences: ${results.length} taken away, ${noticed} noticed`)
+say(
+  options.dry
+    ? `defences: ${looked} looked at, ${faults.length} faults`
+    : `defences: ${results.length} taken away, ${noticed} noticed`,
+)

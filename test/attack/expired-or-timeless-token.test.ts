@@ -80,7 +80,7 @@ describe('A05 the skew that is given', () => {
 
   it('is a minute at most, whatever the room is told', async () => {
     const stepped = steppedClock()
-    const idp = await startIdp({ clock: stepped })
+    const idp = await startIdp({ clock: stepped, algorithm: 'EdDSA' })
     const at = opened({ logins: [aLogin(idp, { skew: seconds(86_400) })], clock: stepped })
     const token = await idp.token({ iat: stepped.now() - 100, exp: stepped.now() - 60 })
     expect(await codeOf(() => at.identity.verifySubject(token, aServer()))).toBe('token_expired')
@@ -93,7 +93,7 @@ describe('A05 the skew that is given', () => {
 describe('A05 the session of a token', () => {
   it('never outlives it', async () => {
     const stepped = steppedClock()
-    const idp = await startIdp({ clock: stepped })
+    const idp = await startIdp({ clock: stepped, algorithm: 'EdDSA' })
     const at = opened({ logins: [aLogin(idp)], clock: stepped })
     const { body } = await exchange(await at.app(), await idp.token({ exp: stepped.now() + 2 }))
     expect(body['expires_in']).toBe(2)

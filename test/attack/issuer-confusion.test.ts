@@ -90,7 +90,7 @@ describe('A04 issuer confusion: two trusted issuers', () => {
 describe('A04 issuer confusion: two login issuers', () => {
   const stepped = steppedClock()
   const start = async (path: string) => {
-    const idp = await startIdp({ clock: stepped, path, kid: 'same' })
+    const idp = await startIdp({ clock: stepped, algorithm: 'EdDSA', path, kid: 'same' })
     onTestFinished(() => idp.close())
     return idp
   }
