@@ -16,7 +16,7 @@ const plainPath = /^(?:\/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)
 const pathText = /^[A-Za-z0-9._~!$&'()*+,=:@/%-]*$/
 const queryText = /^[\x21\x24-\x7e]*$/
 const unreserved = /^[A-Za-z0-9._~-]$/
-const dotSegment = /^[\s\p{Cf}]*\.[\s\p{Cf}]*\.?[\s\p{Cf}]*$/u
+const dotSegment = /^[\s\p{Cf}]*\.[\s\p{Cf}]*\.?[\s\p{Cf}]*(?:$|[?#])/u
 
 /**
  * Reads a request target of the form `/downstream/{name}/{path}?{query}`, or says that it is not one.
@@ -71,7 +71,8 @@ function decode(segment: string): string | undefined {
 /** No separator or what code pages fold into one, no dot segment, no control, nothing that decodes once more; empty only at the end. */
 function isPlain(decoded: string, last: boolean): boolean {
   if (decoded === '') return last
-  // A dot segment (RFC 3986 §5.2.4), also to who drops blanks, as Windows does, or what cannot be seen.
+  // A dot segment (RFC 3986 §5.2.4), also to who drops blanks, as Windows does, or what cannot be seen, or takes
+  // what was decoded for a URL, whose path ends at `?` and `#`.
   if (dotSegment.test(decoded)) return false
   return !/[/\\;\p{Cc}\u2028\u2029\u2044\u2215\u2216\u29f5\u29f8]|%[0-9A-Fa-f]{2}/u.test(decoded)
 }

@@ -90,7 +90,8 @@ export async function startInstance(input: {
     if (input.ports !== undefined || !portTaken(error)) throw error
     return undefined
   })
-  if (faces === undefined) return startInstance({ ...input, folder })
+  // A folder that was given keeps its key; of a throwaway one nothing is needed.
+  if (faces === undefined) return startInstance(input)
   let stopped = false
   const stop = async () => {
     if (stopped) return

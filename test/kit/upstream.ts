@@ -1,7 +1,6 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, Socket } from 'node:net'
 import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose'
 import { onTestFinished } from 'vitest'
 
@@ -77,16 +76,24 @@ export async function startResourceServer(input: {
   return { ...upstream, claims }
 }
 
-/** Every request that anything in this process makes through undici, Node's own `fetch` included, by its origin. */
+/**
+ * Every HTTP request that anything in this process sends, whatever it speaks through: what is written to a socket and
+ * begins as a request does. By the place it goes to.
+ */
 export function countRequests(): { readonly to: (url: string) => number; readonly all: readonly string[] } {
   const all: string[] = []
-  const count = (message: unknown) => {
-    const { request } = message as { request: { origin: string; method: string; path: string } }
-    all.push(`${request.origin} ${request.method} ${request.path}`)
-  }
-  subscribe('undici:request:create', count)
+  const { write } = Socket.prototype
+  const counted = function (this: Socket, ...args: Parameters<typeof write>): boolean {
+    const [chunk] = args
+    const start = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('latin1', 0, 2048)
+    const line = /^([A-Z]+ \S+) HTTP\/1\.1\r\n/.exec(start)?.[1]
+    if (line !== undefined) all.push(`${this.remotePort} ${line}`)
+    return write.apply(this, args)
+  } as typeof write
+  Socket.prototype.write = counted
   onTestFinished(() => {
-    unsubscribe('undici:request:create', count)
+    Socket.prototype.write = write
   })
-  return { all, to: (url) => all.filter((it) => it.startsWith(`${new URL(url).origin} `)).length }
+  const portOf = ({ port, protocol }: URL) => port || (protocol === 'https:' ? '443' : '80')
+  return { all, to: (url) => all.filter((it) => it.startsWith(`${portOf(new URL(url))} `)).length }
 }
