@@ -29,15 +29,15 @@ export function introduces(value: number): boolean {
 }
 
 /**
- * Whether an introducer with this byte after it can be an escape of a byte that is wanted, at whatever depth. Says so
- * more often than not, but never the other way round.
+ * Whether an introducer with this byte after it can be an escape of a byte that is wanted (1 in that table), at whatever
+ * depth. Says so too often rather than too seldom.
  */
-export function mayEscape(introducer: number, next: number, wanted: (value: number) => boolean): boolean {
+export function mayEscape(introducer: number, next: number, wanted: Uint8Array): boolean {
   if (introduces(next)) return true
   if (introducer === percent) return next === 0x75 || digitOf(next) < 16
   if (introducer === ampersand) return next === 0x23 || isLetter(next)
   const numbered = next === 0x78 || next === 0x75 || next === 0x55 || (next >= 0x30 && next <= 0x33)
-  return numbered || wanted(controls.get(next) ?? next)
+  return numbered || wanted[controls.get(next) ?? next] === 1
 }
 
 /** The character at `at` after `layer` rounds of unescaping; what is no escape stands for itself. */

@@ -149,10 +149,24 @@ export class Search {
 
 /** By byte: 1 where a needle may begin with it, 2 where only an escape may. */
 function beginningsOf(needles: readonly Needle[]): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, byte) => {
-    if (needles.some(({ bytes, fold }) => fold[byte] === bytes[0])) return 1
-    return introduces(byte) ? 2 : 0
-  })
+  const begins = standing(needles.map(({ bytes, fold }) => ({ bytes: bytes.subarray(0, 1), fold })))
+  for (const introducer of introducers) begins[introducer] ||= 2
+  return begins
+}
+
+/** By byte: 1 where it stands in a needle. */
+function standing(needles: readonly Pick<Needle, 'bytes' | 'fold'>[]): Uint8Array {
+  const byFold = new Map<Uint8Array, Uint8Array>()
+  for (const { bytes, fold } of needles) {
+    const has = byFold.get(fold) ?? new Uint8Array(256)
+    for (const byte of bytes) has[byte] = 1
+    byFold.set(fold, has)
+  }
+  const stands = new Uint8Array(256)
+  for (const [fold, has] of byFold) {
+    for (let byte = 0; byte < 256; byte += 1) if (has[fold[byte] ?? 0] === 1) stands[byte] = 1
+  }
+  return stands
 }
 
 /** Where the bytes after an introducer stand in a table of all. */
@@ -161,17 +175,15 @@ function rowOf(introducer: number): number {
 }
 
 function escapesOf(needles: readonly Needle[]): Uint8Array {
-  const wanted = Uint8Array.from({ length: 256 }, (_, byte) => (isBreak(byte) ? 1 : 0))
-  for (const { bytes, fold } of needles) {
-    const has = new Set(bytes)
-    for (const [byte, folded] of fold.entries()) if (has.has(folded)) wanted[byte] = 1
-  }
+  const wanted = standing(needles)
+  const own = introducers.map((introducer) => wanted[introducer] === 1)
+  for (let byte = 0; byte < 256; byte += 1) if (isBreak(byte)) wanted[byte] = 1
   const table = new Uint8Array(introducers.length << 8)
-  for (const introducer of introducers) {
+  for (const [row, introducer] of introducers.entries()) {
     for (let following = 0; following < 256; following += 1) {
       // One that a needle has stands for itself too.
-      const may = wanted[introducer] === 1 || mayEscape(introducer, following, (value) => wanted[value] === 1)
-      table[rowOf(introducer) + following] = may ? 1 : 0
+      const may = own[row] === true || mayEscape(introducer, following, wanted)
+      table[(row << 8) + following] = may ? 1 : 0
     }
   }
   return table
