@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cached } from './cache.ts'
 import { run } from './run.ts'
-import { findCurl, findGo, findPython } from './tools.ts'
+import { findCurl, findGo, findNginx, findPython } from './tools.ts'
 
 const sources = fileURLToPath(new URL('../../clients', import.meta.url))
 
-/** HTTP clients of other languages, for tests of the forward proxy. */
+/** HTTP clients of other languages, for tests of the forward proxy, and servers that read what is sent. */
 export interface Clients {
   readonly curl: string
+  readonly nginx: string
   /** The interpreter, and the folder of its libraries for `PYTHONPATH`. */
   readonly python: { readonly program: string; readonly libraries: string }
   /** Programs by the name of their folder under test/clients/go. */
@@ -23,6 +24,7 @@ export async function obtainClients(): Promise<Clients | undefined> {
   if (libraries === undefined || built === undefined) return undefined
   return {
     curl: await findCurl(),
+    nginx: await findNginx(),
     python: { program: await findPython(), libraries },
     go: { client: join(built, 'client'), example: join(built, 'example') },
   }

@@ -47,12 +47,20 @@ const go: Tool = {
   find: () => (Number(/ go1\.(\d+)/.exec(version('go', 'version'))?.[1]) >= 18 ? 'go' : undefined),
 }
 
+const nginx: Tool = {
+  name: 'nginx',
+  packages: ['nginx-light', 'nginx'],
+  formula: 'nginx',
+  find: () => (version('nginx', '-v').includes('nginx/') ? 'nginx' : undefined),
+}
+
 export const hasJava = (): boolean => java.find() !== undefined
 export const findJava = (): Promise<string> => found(java)
 export const findMaven = (): Promise<string> => found(maven)
 export const findPython = (): Promise<string> => found(python)
 export const findCurl = (): Promise<string> => found(curl)
 export const findGo = (): Promise<string> => found(go)
+export const findNginx = (): Promise<string> => found(nginx)
 
 function candidates(): string[] {
   const home = process.env['JAVA_HOME']
