@@ -132,13 +132,10 @@ export const configSchema = z
           .optional()
           .describe('Addresses that may be dialled although the guard refuses their range.'),
         deny: z.array(addressBlock).optional().describe('Addresses that may never be dialled; wins.'),
-        client: z
-          .enum(['http1', 'undici'])
-          .optional()
-          .meta({
-            description: 'What speaks HTTP/1.1 to downstreams: our client, or undici.',
-            default: 'http1',
-          }),
+        client: z.enum(['http1', 'undici']).optional().meta({
+          description: 'What speaks HTTP/1.1 to downstreams: our client, or undici.',
+          default: 'http1',
+        }),
       })
       .optional()
       .describe('How downstreams are reached, and which resolved addresses may be dialled.'),
