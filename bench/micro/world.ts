@@ -77,7 +77,7 @@ export async function openWorld(folder: string): Promise<MicroWorld> {
   const { arrived } = receive(req, door, { id: requestId, at: clock.monotonic() })
   const access = await instance.identity.identify(token)
   const { policy, replica } = instance
-  const known = new KnownAccess(policy)
+  const known = new KnownAccess()
   const routed = match(arrived, access, { policy, known })
   const decision = decide(routed, { policy, gate: replica.gate, known })
   if (decision.effect !== 'allow') throw new Error(`the request is not allowed: ${decision.reason}`)

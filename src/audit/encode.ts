@@ -26,7 +26,7 @@ interface Memory {
 export function createEncoder(): (event: RecordEvent) => string {
   const words = new Map<unknown, string>()
   const memory: Memory = {
-    common: remember(({ who, ...own }: RecordCommon) => encodeAbout({ ...own, kind: 'intent', who }, memory)),
+    common: remember((common: RecordCommon) => encodeAbout(common, memory)),
     who: remember((who: RecordWho) => encodeWho(who, memory)),
     principal: remember(encodePrincipal),
     actor: remember((actor: Actor) => encodeActor(actor, 0)),
@@ -64,7 +64,7 @@ function remember<T extends object>(encode: (value: T) => string): (value: T) =>
 }
 
 /** Who, and what is ours: configured names and fixed words. */
-function encodeAbout(event: RecordEvent, memory: Memory): string {
+function encodeAbout(event: Omit<RecordEvent, 'kind'>, memory: Memory): string {
   return `"who":{${memory.who(event.who)}}${encodeOwn(event, memory.word)}`
 }
 
@@ -76,7 +76,7 @@ function encodeFields(event: RecordEvent): string {
   return encodeForeign(event) + encodeNumbers(event) + encodePath(event.path)
 }
 
-function encodeOwn(event: RecordEvent, word: Memory['word']): string {
+function encodeOwn(event: Omit<RecordEvent, 'kind'>, word: Memory['word']): string {
   const { downstream, operation, method, decision, reason, rule, policy, approval, credential, result } =
     event
   let text = ''

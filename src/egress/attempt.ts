@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Audit } from '../audit/index.ts'
+import type { Audit, Recorded } from '../audit/index.ts'
 import type { Exchange, Need } from '../exchange/index.ts'
 import {
   asSallyportError,
@@ -80,7 +80,7 @@ class Attempt {
   readonly #deps: AttemptDeps
   readonly #need: Need
   #done: ((attempted: Attempted) => void) | undefined
-  #recorded: Parameters<typeof settle>[1]['recorded'] | undefined
+  #recorded: Recorded | undefined
   #credential: Credential | undefined
 
   constructor(turn: Turn, deps: AttemptDeps, done: (attempted: Attempted) => void) {

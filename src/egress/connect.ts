@@ -10,13 +10,12 @@ import {
   type Gate,
   type LiveWork,
   SallyportError,
-  type Work,
 } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { CountRequest, Log } from '../telemetry/index.ts'
 import { answerSocket } from './answer.ts'
 import { readAuthority } from './authority.ts'
-import { whoOf } from './known.ts'
+import { callerFacts, whoOf, workOf } from './known.ts'
 import { readProxyToken } from './proxy-token.ts'
 import { type Doorplate, readHead, refuseElsewhere } from './receive.ts'
 import { recordRefusal } from './settle.ts'
@@ -123,21 +122,7 @@ function checkNamesSame(text: string, host: string, port: number): void {
 function decide(access: Access, place: string, { policy, gate }: ConnectDeps): Decision<string> {
   const barred = gate.check(workOf(access), access.rev)
   if (barred !== undefined) return { effect: 'deny', reason: barred.reason, rule: 'revocation' }
-  const { session, call } = access
-  const { principal, client, server, groups, groupsComplete } = session
-  const facts = { principal, client, server, groups, groupsComplete }
-  return policy.connect(call === undefined ? facts : { ...facts, tool: call.tool }, place)
-}
-
-function workOf({ session, call }: Access): Work {
-  const { principal, client, server, sid } = session
-  return {
-    principal,
-    client,
-    server,
-    sid,
-    ...(call === undefined ? {} : { tool: call.tool, call: call.id }),
-  }
+  return policy.connect(callerFacts(access), place)
 }
 
 interface Allowed {

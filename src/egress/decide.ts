@@ -1,7 +1,7 @@
 import type { Decision, Facts, Gate } from '../model/index.ts'
 import type { Permit, Policy } from '../policy/index.ts'
 import type { Routed } from './context.ts'
-import type { KnownAccess } from './known.ts'
+import { callerFacts, type KnownAccess } from './known.ts'
 
 /**
  * The decision on a routed request. What is cut, held or switched off is refused here already, so that nothing is
@@ -23,16 +23,10 @@ export function decide(
 }
 
 function factsOf({ access, downstream, operation }: Routed): Facts {
-  const { session, call } = access
   return {
-    principal: session.principal,
-    client: session.client,
-    server: session.server,
-    groups: session.groups,
-    groupsComplete: session.groupsComplete,
+    ...callerFacts(access),
     downstream: downstream.name,
     audienceGranted: access.audiences.includes(downstream.resource),
     ...(operation === undefined ? {} : { operation }),
-    ...(call === undefined ? {} : { tool: call.tool }),
   }
 }

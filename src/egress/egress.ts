@@ -57,7 +57,7 @@ export interface Egress {
 }
 
 export function createEgress(slice: EgressSlice, deps: EgressDeps): Egress {
-  const known = new KnownAccess(deps.policy)
+  const known = new KnownAccess()
   const inside: HandleDeps = {
     ...deps,
     known,

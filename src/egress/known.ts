@@ -2,17 +2,18 @@ import type {
   Access,
   Decision,
   Downstream,
+  Facts,
   Operation,
   RecordCommon,
   RecordWho,
   Work,
 } from '../model/index.ts'
-import type { Permit, Policy } from '../policy/index.ts'
+import type { Permit } from '../policy/index.ts'
 
 /** What requests with one token to one downstream have in common. */
 export interface KnownPlace {
   readonly work: Work
-  /** Decisions without a call: by operation, and of one policy. */
+  /** Decisions without a call, by operation. */
   readonly decisions: Map<Operation | undefined, Decision<Permit>>
 }
 
@@ -31,25 +32,14 @@ export interface Known {
 
 /**
  * Remembers by the verified token, which is one object for as long as it is known, so nothing here outlives it. The
- * decision is a pure function of the token, the operation and the policy; what is not pure, the gate, is asked anew
- * for every request.
+ * decision is a pure function of the token, the operation and the policy of this process; what is not pure, the gate,
+ * is asked anew for every request.
  */
 export class KnownAccess {
-  readonly #policy: Pick<Policy, 'version'>
-  #version: string
-  #known = new WeakMap<Access, Known>()
+  readonly #known = new WeakMap<Access, Known>()
   readonly #records = new WeakMap<Permit, KnownRecords>()
 
-  constructor(policy: Pick<Policy, 'version'>) {
-    this.#policy = policy
-    this.#version = policy.version
-  }
-
   of(access: Access): Known {
-    if (this.#version !== this.#policy.version) {
-      this.#version = this.#policy.version
-      this.#known = new WeakMap()
-    }
     let known = this.#known.get(access)
     if (known === undefined) {
       known = { who: whoOf(access), places: new Map() }
@@ -96,13 +86,22 @@ export function whoOf({ session, actor, jti }: Access): RecordWho {
   }
 }
 
-function workOf({ session, call }: Access, downstream: Downstream): Work {
+/** All that work with this token belongs to, at a downstream where it is for one. */
+export function workOf({ session, call }: Access, downstream?: Downstream): Work {
+  const { principal, client, server, sid } = session
   return {
-    principal: session.principal,
-    client: session.client,
-    server: session.server,
-    sid: session.sid,
-    downstream: downstream.name,
+    principal,
+    client,
+    server,
+    sid,
+    ...(downstream === undefined ? {} : { downstream: downstream.name }),
     ...(call === undefined ? {} : { tool: call.tool, call: call.id }),
   }
+}
+
+/** What a decision looks at of the caller alone. */
+export function callerFacts({ session, call }: Access): Facts {
+  const { principal, client, server, groups, groupsComplete } = session
+  const tool = call === undefined ? {} : { tool: call.tool }
+  return { principal, client, server, groups, groupsComplete, ...tool }
 }

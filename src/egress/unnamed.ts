@@ -3,6 +3,7 @@ import { type Access, type Gate, SallyportError } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { Log } from '../telemetry/index.ts'
 import type { Arrived } from './context.ts'
+import { callerFacts, workOf } from './known.ts'
 import { recordRefusal } from './settle.ts'
 
 export interface UnnamedDeps {
@@ -34,10 +35,8 @@ export function refusalOfUnnamed(
 }
 
 /** Why this caller may not, before any downstream is looked at; `downstream_unknown` where nothing else stands. */
-function reasonFor({ session, call, rev }: Access, { policy, gate }: UnnamedDeps) {
-  const { principal, client, server, sid, groups, groupsComplete } = session
-  const barred = gate.check({ principal, client, server, sid }, rev)
+function reasonFor(access: Access, { policy, gate }: UnnamedDeps) {
+  const barred = gate.check(workOf(access), access.rev)
   if (barred !== undefined) return { reason: barred.reason, rule: 'revocation' }
-  const tool = call === undefined ? {} : { tool: call.tool }
-  return policy.decide({ principal, client, server, groups, groupsComplete, ...tool })
+  return policy.decide(callerFacts(access))
 }
