@@ -194,17 +194,6 @@ function guardedConnector(
       done(new SallyportError('address_refused'), null)
       return
     }
-    connect(options, (...made) => {
-      made[1]?.on('error', tellReset)
-      done(...made)
-    })
+    connect(options, done)
   }
-}
-
-/**
- * undici takes a reset for the end of a body that has neither length nor chunks, so that a caller would take the part
- * for the whole. Under another code it is the failure that it is.
- */
-function tellReset(error: NodeJS.ErrnoException): void {
-  if (error.code === 'ECONNRESET') error.code = 'ECONNABORTED'
 }

@@ -38,6 +38,9 @@ export interface Receiver {
   onError(error: Error): void
 }
 
+/** Interim responses (1xx) taken before the final one; RFC 9110 §15.2 bounds them by nothing. */
+export const maxInterim = 32
+
 /** The connections of one origin: HTTP/1.1, one request at a time each. */
 export interface Transport {
   send(request: Outgoing, receiver: Receiver): void

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import Pool from 'undici/lib/dispatcher/pool.js'
 import {
   type Control,
+  maxInterim,
   type OpenClient,
   type Outgoing,
   type Receiver,
@@ -15,16 +16,18 @@ interface UndiciTransportOptions {
   readonly headersTimeoutMs: number
 }
 
-/** An honest server sends a few; each begins undici's wait for a head anew. */
-const maxInterim = 32
-
 /**
  * HTTP/1.1 only: what ends one request then ends its connection and no other's. No cap on connections, since it
  * would be a cap on open streams.
  */
 export const openUndici: OpenClient = (origin, { headersTimeoutMs, idleTimeoutMs }, connect) => {
   const pool = new Pool(origin, {
-    connect,
+    connect: (options, done) => {
+      connect(options, (...made) => {
+        made[1]?.on('error', tellReset)
+        done(...made)
+      })
+    },
     allowH2: false,
     pipelining: 1,
     headersTimeout: headersTimeoutMs,
@@ -32,6 +35,14 @@ export const openUndici: OpenClient = (origin, { headersTimeoutMs, idleTimeoutMs
     strictContentLength: true,
   })
   return { transport: createUndiciTransport(pool, { headersTimeoutMs }), close: () => pool.destroy() }
+}
+
+/**
+ * undici takes a reset for the end of a body that has neither length nor chunks, so that a caller would take the part
+ * for the whole. Under another code it is the failure that it is.
+ */
+function tellReset(error: NodeJS.ErrnoException): void {
+  if (error.code === 'ECONNRESET') error.code = 'ECONNABORTED'
 }
 
 /**
@@ -107,7 +118,7 @@ class UndiciReceiver implements Dispatcher.DispatchHandler {
     this.#receiver.onError(error)
   }
 
-  /** RFC 9110 §15.2: any number may come before the answer, so number and time are bounded here. */
+  /** Each begins undici's wait for a head anew, so their time is bounded too. */
   #countInterim(): void {
     this.#interim += 1
     this.#patience ??= setTimeout(

@@ -37,7 +37,6 @@ export class Connection implements ParserSink {
   #answered = false
   #spent = false
   #paused = false
-  #keepTicks: number | undefined
 
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.#socket = socket
@@ -56,7 +55,6 @@ export class Connection implements ParserSink {
     const turn = new Turn(this, receiver)
     this.#turn = turn
     this.#answered = false
-    this.#keepTicks = undefined
     this.deadline = this.#owner.tick + this.#owner.headTicks
     if (request.body !== null && withoutBody.has(request.method)) this.#spent = true
     try {
@@ -97,9 +95,6 @@ export class Connection implements ParserSink {
   onHead(status: number, head: readonly string[]): void {
     this.#answered = true
     this.#touch()
-    for (let index = 0; index < head.length; index += 2) {
-      if (head[index] === 'keep-alive') this.#keepTicks = readTimeout(head[index + 1] ?? '')
-    }
     this.#turn?.receiver.onHead(status, head)
   }
 
@@ -245,12 +240,12 @@ export class Connection implements ParserSink {
   /** After a message: back to the pool, or ended. */
   #settle(): void {
     const reusable = !this.#spent && this.#parser.keepAlive && this.#socket.writable
-    if (!reusable || this.#keepTicks === 0) {
+    if (!reusable || this.#parser.keepSeconds === 0) {
       this.#socket.destroy()
       return
     }
     this.resume()
-    this.#owner.idle(this, this.#keepTicks)
+    this.#owner.idle(this, this.#parser.keepSeconds)
   }
 
   /** What is paused waits for the caller, and no downstream is blamed for that. */
@@ -290,10 +285,4 @@ class Turn implements Control {
   abort(error: Error): void {
     if (this.#connection.serves(this)) this.#connection.destroy(error)
   }
-}
-
-/** Whole seconds of `Keep-Alive: timeout=5`, which a pool counts as ticks. */
-function readTimeout(value: string): number | undefined {
-  const found = /(?:^|[,; \t])timeout=(\d{1,6})/i.exec(value)?.[1]
-  return found === undefined ? undefined : Number(found)
 }

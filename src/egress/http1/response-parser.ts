@@ -1,4 +1,4 @@
-import { TransportError } from '../transport.ts'
+import { maxInterim, TransportError } from '../transport.ts'
 import { ChunkedBody } from './chunked-body.ts'
 import { type FieldNames, fieldValue, isFieldValue } from './field.ts'
 
@@ -13,8 +13,6 @@ export interface ParserSink {
 
 /** A header beyond this is refused, one message or all its interim ones together. */
 const maxHeadBytes = 32_768
-/** Interim responses (1xx) taken before the final one. */
-const maxInterim = 32
 
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
 const decimal = /^\d{1,15}$/
@@ -42,6 +40,7 @@ export class ResponseParser {
   #headBytes = 0
   #interim = 0
   #keepAlive = false
+  #keepSeconds: number | undefined
 
   constructor(sink: ParserSink, names: FieldNames) {
     this.#sink = sink
@@ -61,6 +60,11 @@ export class ResponseParser {
   /** Whether the last message allows another one on its connection. */
   get keepAlive(): boolean {
     return this.#keepAlive && !this.#active && this.#held.length === 0
+  }
+
+  /** For how long the downstream said it keeps the connection, in whole seconds (`Keep-Alive: timeout=5`). */
+  get keepSeconds(): number | undefined {
+    return this.#keepSeconds
   }
 
   /** @throws TransportError with code MALFORMED */
@@ -117,6 +121,7 @@ export class ResponseParser {
     const http10 = line[1] === '0'
     if (http10 && framing.chunked) throw malformed('transfer coding of HTTP/1.0')
     this.#keepAlive = !http10 && !framing.close
+    this.#keepSeconds = framing.keepSeconds
     this.#sink.onHead(status, head)
     this.#frame(status, framing)
   }
@@ -183,6 +188,7 @@ interface Framing {
   readonly chunked: boolean
   readonly length: number | undefined
   readonly close: boolean
+  readonly keepSeconds: number | undefined
 }
 
 /** @throws TransportError where the end of the body could be read in two ways */
@@ -190,6 +196,7 @@ function readFraming(head: readonly string[]): Framing {
   let chunked = false
   let length: number | undefined
   let close = false
+  let keepSeconds: number | undefined
   for (let index = 0; index < head.length; index += 2) {
     const name = head[index]
     const value = head[index + 1] ?? ''
@@ -201,10 +208,13 @@ function readFraming(head: readonly string[]): Framing {
       chunked = true
     } else if (name === 'connection') {
       close ||= value !== 'keep-alive' && /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(value)
+    } else if (name === 'keep-alive') {
+      const seconds = /(?:^|[,; \t])timeout=(\d{1,6})/i.exec(value)?.[1]
+      keepSeconds = seconds === undefined ? undefined : Number(seconds)
     }
   }
   if (chunked && length !== undefined) throw malformed('length beside chunked')
-  return { chunked, length, close }
+  return { chunked, length, close, keepSeconds }
 }
 
 function malformed(what: string): TransportError {
