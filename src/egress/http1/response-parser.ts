@@ -208,13 +208,15 @@ function readFraming(head: readonly string[]): Framing {
       chunked = true
     } else if (name === 'connection') {
       close ||= value !== 'keep-alive' && /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(value)
-    } else if (name === 'keep-alive') {
-      const seconds = /(?:^|[,; \t])timeout=(\d{1,6})/i.exec(value)?.[1]
-      keepSeconds = seconds === undefined ? undefined : Number(seconds)
-    }
+    } else if (name === 'keep-alive') keepSeconds = readKeepSeconds(value)
   }
   if (chunked && length !== undefined) throw malformed('length beside chunked')
   return { chunked, length, close, keepSeconds }
+}
+
+function readKeepSeconds(value: string): number | undefined {
+  const seconds = /(?:^|[,; \t])timeout=(\d{1,6})/i.exec(value)?.[1]
+  return seconds === undefined ? undefined : Number(seconds)
 }
 
 function malformed(what: string): TransportError {
