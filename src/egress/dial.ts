@@ -1,12 +1,13 @@
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns'
-import { isIP, type Socket } from 'node:net'
+import { isIP, type OnReadOpts, type Socket } from 'node:net'
 import type { buildConnector as Connecting } from 'undici'
 import buildConnector from 'undici/lib/core/connect.js'
 import { type GuardedFetch, SallyportError } from '../model/index.ts'
 import { createGuard, type Guard, isLoopbackHost } from './guard.ts'
 import { createGuardedFetch } from './guarded-fetch.ts'
 import { createHttp1Client } from './http1/client.ts'
+import { readIntoPage } from './http1/reading.ts'
 import type { Client, OpenClient, Transport } from './transport.ts'
 
 /** An origin that was configured: a downstream, an issuer, the vault. */
@@ -78,7 +79,9 @@ export function createDial(
   const lookup: Lookup = deps.lookup ?? systemLookup
   const open = (url: URL, found: { readonly ca?: string; readonly publicOnly: boolean }) => {
     const loopback = isLoopbackHost(url.hostname)
-    const connect = guardedConnector({ guard, lookup, slice }, { ...found, loopback })
+    // undici reads from its sockets itself.
+    const reading = client === openHttp1 ? { onread: readIntoPage } : {}
+    const connect = guardedConnector({ guard, lookup, slice }, { ...found, ...reading, loopback })
     doors.set(url.origin, client(url.origin, slice, connect))
   }
   for (const { url, ca } of slice.origins) {
@@ -163,6 +166,7 @@ function guardedConnector(
     readonly publicOnly: boolean
     readonly ca?: string
     readonly halfOpen?: true
+    readonly onread?: OnReadOpts
   },
 ): Connecting.connector {
   const permitted = ({ address }: { address: string }) => parts.guard.permits(address, terms)
@@ -187,6 +191,7 @@ function guardedConnector(
     lookup: judgedLookup as never,
     ...(terms.ca === undefined ? {} : { ca: terms.ca }),
     ...(terms.halfOpen ? { allowHalfOpen: true } : {}),
+    ...(terms.onread === undefined ? {} : { onread: terms.onread }),
   })
   return (options, done) => {
     // A literal address is never looked up, so it is judged here.

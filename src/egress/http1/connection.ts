@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { StreamBody } from '../stream-body.ts'
 import { type Control, type Outgoing, type Receiver, TransportError } from '../transport.ts'
 import type { FieldNames } from './field.ts'
+import { readFrom } from './reading.ts'
 import { writeHead } from './request-head.ts'
 import { type ParserSink, ResponseParser } from './response-parser.ts'
 
@@ -43,7 +44,7 @@ export class Connection implements ParserSink {
     this.#owner = owner
     this.#parser = new ResponseParser(this, owner.names)
     socket.setNoDelay(true)
-    socket.on('data', this.#onData)
+    readFrom(socket, this.#onData)
     socket.on('end', this.#onEnd)
     socket.on('error', this.#onError)
     socket.on('close', this.#onClose)
