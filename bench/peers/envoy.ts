@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../test/kit/parts/process.ts'
-import { startOn, untilListening } from '../processes.ts'
 import { audience, issuer } from '../tokens.ts'
-import { bearerOf, callerHeaders, injectedValue, type Peer, type Setup } from './peer.ts'
+import { startPeerDaemon } from './daemon.ts'
+import { bearerOf, injectedValue, type Peer, type Setup } from './peer.ts'
 
 /** `jwt_authn` and `credential_injector`, as they come or with the cache of verified tokens on. */
 function envoyPeer(name: string, cache: object): Peer {
@@ -17,22 +17,14 @@ function envoyPeer(name: string, cache: object): Peer {
       const file = join(folder, 'envoy.json')
       writeFileSync(join(folder, 'secret.json'), JSON.stringify({ resources: [secret] }))
       writeFileSync(file, JSON.stringify(configuration(port, setup, cache)))
-      const daemon = await startOn('contender', {
+      return startPeerDaemon({
         program: tools.envoy,
         args: ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'],
         logFile: join(folder, 'envoy.log'),
+        port,
+        token: tokens.good,
+        killed: true,
       })
-      await untilListening(port, daemon)
-      return {
-        pid: daemon.pid,
-        aim: (path, token = tokens.good) => ({
-          origin: `http://127.0.0.1:${port}`,
-          path,
-          headers: { ...callerHeaders, Authorization: `Bearer ${token}` },
-        }),
-        stop: daemon.kill,
-        log: daemon.log,
-      }
     },
   }
 }

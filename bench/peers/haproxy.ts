@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../test/kit/parts/process.ts'
-import { startOn, untilListening } from '../processes.ts'
 import { audience, issuer } from '../tokens.ts'
-import { bearerOf, callerHeaders, injectedValue, type Peer } from './peer.ts'
+import { startPeerDaemon } from './daemon.ts'
+import { bearerOf, injectedValue, type Peer } from './peer.ts'
 
 /** The token is verified on every request: HAProxy keeps no verified ones. */
 export const haproxy: Peer = {
@@ -44,21 +44,13 @@ backend next
   server upstream ${new URL(upstream).host}
 `,
     )
-    const daemon = await startOn('contender', {
+    return startPeerDaemon({
       program: tools.haproxy,
       args: ['-db', '-f', file],
       logFile: join(folder, 'haproxy.log'),
+      port,
+      token: tokens.good,
+      killed: true,
     })
-    await untilListening(port, daemon)
-    return {
-      pid: daemon.pid,
-      aim: (path, token = tokens.good) => ({
-        origin: `http://127.0.0.1:${port}`,
-        path,
-        headers: { ...callerHeaders, Authorization: `Bearer ${token}` },
-      }),
-      stop: daemon.kill,
-      log: daemon.log,
-    }
   },
 }

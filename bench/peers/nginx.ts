@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../test/kit/parts/process.ts'
 import { nginxFrame } from '../nginx.ts'
-import { startOn, untilListening } from '../processes.ts'
-import { bearerOf, callerHeaders, injectedValue, type Peer } from './peer.ts'
+import { startPeerDaemon } from './daemon.ts'
+import { bearerOf, injectedValue, type Peer } from './peer.ts'
 
 /** A header that always is the same: no token is looked at, nothing decided, nothing recorded. The physical limit. */
 export const nginx: Peer = {
@@ -31,21 +31,12 @@ export const nginx: Peer = {
   }`,
       ),
     )
-    const daemon = await startOn('contender', {
+    return startPeerDaemon({
       program: tools.nginx,
       args: ['-p', folder, '-c', file],
       logFile: join(folder, 'nginx.log'),
+      port,
+      token: tokens.good,
     })
-    await untilListening(port, daemon)
-    return {
-      pid: daemon.pid,
-      aim: (path, token = tokens.good) => ({
-        origin: `http://127.0.0.1:${port}`,
-        path,
-        headers: { ...callerHeaders, Authorization: `Bearer ${token}` },
-      }),
-      stop: daemon.stop,
-      log: daemon.log,
-    }
   },
 }

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort, untilReady } from '../../test/kit/parts/process.ts'
-import { startOn, untilListening } from '../processes.ts'
-import { callerHeaders, injectedValue, type Peer } from './peer.ts'
+import { freePort } from '../../test/kit/parts/process.ts'
+import { startPeerDaemon } from './daemon.ts'
+import { injectedValue, type Peer } from './peer.ts'
 
 /** Puts its own token before the server that it stands before; its callers show none. Everything is under `/v1/`. */
 export const openbaoProxy: Peer = {
@@ -27,7 +27,7 @@ listener "tcp" {
 }
 `,
     )
-    const daemon = await startOn('contender', {
+    return startPeerDaemon({
       program: tools.bao,
       args: ['proxy', `-config=${file}`],
       logFile: join(folder, 'bao.log'),
@@ -40,20 +40,13 @@ listener "tcp" {
         VAULT_TOKEN: '',
         HOME: folder,
       },
+      port,
+      token: tokens.good,
+      pathPrefix: '/v1',
+      showing: (token) => ({ 'X-Vault-Token': token }),
+      // It listens before it has its token.
+      ready: () => serves(`http://127.0.0.1:${port}/v1/echo`),
     })
-    await untilListening(port, daemon)
-    // It listens before it has its token.
-    await untilReady('OpenBao Proxy', daemon, () => serves(`http://127.0.0.1:${port}/v1/echo`), 60)
-    return {
-      pid: daemon.pid,
-      aim: (path, token = tokens.good) => ({
-        origin: `http://127.0.0.1:${port}`,
-        path: `/v1${path}`,
-        headers: { ...callerHeaders, 'X-Vault-Token': token },
-      }),
-      stop: daemon.stop,
-      log: daemon.log,
-    }
   },
 }
 
