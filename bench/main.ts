@@ -21,6 +21,9 @@ import { startVault, type Vault } from './vault.ts'
 
 /** What a gated figure may be worse than its floor: shared machines are noisy. */
 const slack = 0.2
+/** The share of a core that the host may give to others before a run is repeated, and how often. */
+const maxSteal = 0.02
+const maxRepeats = 3
 
 const tell = (line: string) => void process.stderr.write(`bench  ${line}\n`)
 const interruption = new AbortController()
@@ -65,6 +68,17 @@ function orderOf<T extends { readonly name: string }>(
 const whyOf = (error: unknown): string =>
   [error, (error as Error).cause].flatMap((each) => (each instanceof Error ? [each.message] : [])).join(': ')
 
+/** A run, and again where the host took the core away meanwhile; of those the one that it took least from. */
+async function sampled(row: Row, contender: Row['contenders'][number], bench: Bench): Promise<Sample> {
+  let best = await row.sample(contender, bench)
+  for (let again = 0; again < maxRepeats && (best['steal'] ?? 0) > maxSteal; again += 1) {
+    tell(`${row.name} ${contender.name}: ${Math.round((best['steal'] ?? 0) * 100)} % was stolen, once more`)
+    const next = await row.sample(contender, bench)
+    if ((next['steal'] ?? 0) < (best['steal'] ?? 0)) best = next
+  }
+  return best
+}
+
 async function play(row: Row, bench: Bench, random: () => number): Promise<Map<string, Sample[]>> {
   const options = bench.options as CommandLine
   const contenders = row.contenders
@@ -75,7 +89,7 @@ async function play(row: Row, bench: Bench, random: () => number): Promise<Map<s
   for (let round = 1; round <= rounds; round += 1) {
     for (const contender of orderOf(contenders, options, random)) {
       if (interruption.signal.aborted) throw new Error('interrupted')
-      const sample = await row.sample(contender, bench).catch((cause: unknown) => {
+      const sample = await sampled(row, contender, bench).catch((cause: unknown) => {
         throw new Error(`${row.name}, ${contender.name}: ${whyOf(cause)}`, { cause })
       })
       samples.get(contender.name)?.push(sample)

@@ -9,6 +9,8 @@ import type { SallyportContender } from './peers/sallyport.ts'
 import { withJunkSignature } from './tokens.ts'
 import { coreTimes, cpuOf, memoryOf, removeFolder, temporaryFolder } from './processes.ts'
 
+const warmRequests = 30_000
+
 /** What is sent, at which upstream. */
 export interface Load {
   readonly path: string
@@ -76,9 +78,8 @@ export async function measure(peer: Peer, load: Load, bench: Bench): Promise<Sam
   const under = await startChecked(peer, load.upstream, bench)
   try {
     const { contender } = under
-    const { warmSeconds, seconds } = bench.options
-    const warm = await attack(under, load, await prepare(under, load, { bench, seconds: warmSeconds }))
-    const rate = warm.requests / warm.seconds
+    const { seconds } = bench.options
+    const rate = await warmUp(under, load, bench)
     const measured = await prepare(under, load, { bench, seconds, rate })
     const cpuBefore = cpuOf(contender.pid)
     const coreBefore = coreTimes()
@@ -101,6 +102,22 @@ export async function measure(peer: Peer, load: Load, bench: Bench): Promise<Sam
     await under.abort()
     throw error
   }
+}
+
+/** Returns requests per second. On a slow machine a compiler has seen as many requests only after a longer time. */
+async function warmUp(under: Under, load: Load, bench: Bench): Promise<number> {
+  const { warmSeconds } = bench.options
+  let rate = 0
+  for (
+    let spent = 0, requests = 0;
+    spent < 4 * warmSeconds && requests < warmRequests;
+    spent += warmSeconds
+  ) {
+    const warm = await attack(under, load, await prepare(under, load, { bench, seconds: warmSeconds }))
+    requests += warm.requests
+    rate = warm.requests / warm.seconds
+  }
+  return rate
 }
 
 /** wrk's options; where each request needs a token of its own, with as many as the time can use up. */

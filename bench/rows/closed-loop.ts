@@ -2,6 +2,7 @@ import type { Row } from '../bench.ts'
 import { atLeast, atMost, medianOf } from '../figures.ts'
 import { measure } from '../measure.ts'
 import { direct } from '../peers/direct.ts'
+import { dispatch } from '../peers/dispatch.ts'
 import { envoy, envoyCache } from '../peers/envoy.ts'
 import { haproxy } from '../peers/haproxy.ts'
 import { nginx } from '../peers/nginx.ts'
@@ -12,6 +13,7 @@ import { sallyport, sallyportGuarded } from '../peers/sallyport.ts'
 const everyone: readonly Peer[] = [
   direct,
   nginx,
+  dispatch,
   haproxy,
   envoyCache,
   envoy,
@@ -25,6 +27,9 @@ const guarded = sallyportGuarded.name
 
 /** What the guard costs, wherever it is measured. */
 export const guardMarks = [0.85, 0.85] as const
+
+/** The same floor and goal, as multiples of what Node takes on this machine to forward and do nothing else. */
+const dispatchMarks = [1.12, 0.89] as const
 
 /** Floors and goals of requests per second against each peer, and so, turned over, of CPU time. */
 const marks = {
@@ -48,6 +53,7 @@ export const c32: Row<Peer> = {
       ...peers.map(([peer, mark]) => atLeast(`c32: requests/s ÷ ${peer}`, rate(own) / rate(peer), mark)),
       atLeast('c32: requests/s ÷ nginx', rate(own) / rate(nginx.name), [0.34, 0.45]),
       atMost('c32: CPU ÷ nginx', cpu(own) / cpu(nginx.name), [3.0, 2.3], true),
+      atMost('c32: CPU ÷ node-dispatch', cpu(own) / cpu(dispatch.name), dispatchMarks, true),
       ...peers.map(([peer, mark]) => atLeast(`c32: CPU of ${peer} ÷ CPU`, cpu(peer) / cpu(own), mark, true)),
       atLeast('c32: requests/s guarded ÷ unguarded', rate(guarded) / rate(own), guardMarks),
       atLeast('c32: CPU unguarded ÷ guarded', cpu(own) / cpu(guarded), guardMarks, true),
