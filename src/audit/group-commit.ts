@@ -3,6 +3,7 @@ import type { Log } from '../telemetry/index.ts'
 import type { ChainFile, Synced, Unwritten } from './chain-file.ts'
 import { type Heads, maxHeadLag, type SignedHead } from './heads.ts'
 import { sealBody, type Tip } from './lines.ts'
+import { type Asker, type Handed, Waiting } from './waiting.ts'
 
 /** How much may be written that the disk has not taken; beyond it nothing is recorded, so nothing is done. */
 const maxUnsynced = 64 * 1024 * 1024
@@ -23,20 +24,9 @@ export interface GroupCommitDeps {
   readonly log: Log
 }
 
-interface Waiter {
-  n: number
-  readonly resolve: (n: number) => void
-  readonly reject: (error: unknown) => void
-}
-
-/** Told the number of a line once the kernel has it, or why there is none. */
-export type Handed = (result: number | SallyportError) => void
-
-interface Entry extends Unwritten {
+interface Entry extends Unwritten, Asker {
   /** `outcome` survives a failed write; `head` is a signed line. */
   readonly role: 'line' | 'outcome' | 'head'
-  readonly waiter?: Waiter
-  readonly handed?: Handed
 }
 
 /**
@@ -49,9 +39,7 @@ export class GroupCommit {
   readonly #file: ChainFile
   #state: 'open' | 'failed' | 'closed' = 'open'
   #pending: Entry[] = []
-  #waiters: Waiter[] = []
-  /** Lines that are with the kernel, whose writers are told when this turn's write is over. */
-  #untold: { readonly handed: Handed; readonly n: number }[] = []
+  readonly #waiting = new Waiting()
   #lost = 0
   #retryAtMs = 0
   #soon: NodeJS.Immediate | undefined
@@ -92,7 +80,7 @@ export class GroupCommit {
   commit(body: string, atMs: number, role: 'line' | 'head' = 'line'): Promise<number> {
     this.#demandOpen()
     return new Promise((resolve, reject) => {
-      this.#pending.push({ body, atMs, role, waiter: { n: 0, resolve, reject } })
+      this.#pending.push({ body, atMs, role, waiter: { resolve, reject } })
       this.#flushSoon()
     })
   }
@@ -110,7 +98,7 @@ export class GroupCommit {
     return new Promise((resolve, reject) => {
       this.#demandOpen()
       this.#flush()
-      this.#waiters.push({ n: this.#file.tip.n, resolve: () => resolve(), reject })
+      this.#waiting.written(this.#file.tip.n, { waiter: { resolve: () => resolve(), reject } })
       this.#startSync()
     })
   }
@@ -138,9 +126,9 @@ export class GroupCommit {
       } catch {
         // Who waited for it has been told.
       }
-      this.#tell()
+      this.#waiting.tellHanded()
       if (this.#state !== 'open') return
-      if (this.#waiters.length > 0) this.#startSync()
+      if (this.#waiting.forDisk) this.#startSync()
       else this.#syncLater()
     })
   }
@@ -163,25 +151,12 @@ export class GroupCommit {
   }
 
   #write(entries: readonly Entry[]): void {
-    const before = this.#file.tip.n
+    let { n } = this.#file.tip
     this.#file.write(entries)
-    for (let index = 0; index < entries.length; index++) {
-      const { waiter, handed } = entries[index] ?? {}
-      if (handed !== undefined) this.#untold.push({ handed, n: before + 1 + index })
-      if (waiter === undefined) continue
-      waiter.n = before + 1 + index
-      this.#waiters.push(waiter)
-    }
+    for (const entry of entries) this.#waiting.written((n += 1), entry)
     const last = entries.at(-1)
     if (last?.role === 'head') this.#deps.heads.wroteHead(this.#file.tip)
     else if (last !== undefined) this.#wroteLine(last.atMs)
-  }
-
-  #tell(): void {
-    if (this.#untold.length === 0) return
-    const untold = this.#untold
-    this.#untold = []
-    for (const { handed, n } of untold) handed(n)
   }
 
   #wroteLine(atMs: number): void {
@@ -232,7 +207,7 @@ export class GroupCommit {
         return
       }
       this.#onDisk(upTo)
-      if (this.#waiters.length > 0) this.#startSync()
+      if (this.#waiting.forDisk) this.#startSync()
       else this.#syncLater()
     })
   }
@@ -240,9 +215,7 @@ export class GroupCommit {
   #onDisk(upTo: Synced): void {
     this.#file.synced(upTo)
     this.#deps.heads.synced(upTo.n)
-    const waiters = this.#waiters
-    this.#waiters = waiters.filter(({ n }) => n > upTo.n)
-    for (const waiter of waiters) if (waiter.n <= upTo.n) waiter.resolve(waiter.n)
+    this.#waiting.onDisk(upTo.n)
   }
 
   /** The segment is full: seal it and go on in the next. Holds the event loop for a few milliseconds. */
@@ -273,12 +246,9 @@ export class GroupCommit {
   #refuseWaiting(): void {
     clearTimeout(this.#syncTimer)
     this.#syncTimer = undefined
-    const refused = [...this.#waiters, ...this.#pending.flatMap(({ waiter }) => waiter ?? [])]
-    const unhanded = this.#pending.flatMap(({ handed }) => handed ?? [])
-    this.#waiters = []
-    this.#pending = this.#pending.filter(({ role }) => role === 'outcome')
-    for (const waiter of refused) waiter.reject(new SallyportError('record_unavailable'))
-    for (const handed of unhanded) handed(new SallyportError('record_unavailable'))
+    const unwritten = this.#pending
+    this.#pending = unwritten.filter(({ role }) => role === 'outcome')
+    this.#waiting.refuse(unwritten)
   }
 
   #retryLater(): void {
