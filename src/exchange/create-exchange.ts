@@ -1,4 +1,5 @@
 import type { Credential, Scope, Secret } from '../model/index.ts'
+import { createTurns } from '../storage/index.ts'
 import { type AcquireDeps, acquire } from './acquire.ts'
 import {
   type AuthorizationServers,
@@ -17,7 +18,6 @@ import { createRefresher } from './refresh.ts'
 import { createRefusals } from './refusals.ts'
 import { revokeAtProvider, revokeToken } from './revoke-at-provider.ts'
 import { createHandedSubjects } from './subject-source.ts'
-import { createTurns } from './turns.ts'
 
 /** How often what has expired is forgotten, in milliseconds. */
 const sweepEvery = 5_000

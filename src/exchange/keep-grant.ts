@@ -7,6 +7,7 @@ import {
   type Secret,
   type StoredGrant,
 } from '../model/index.ts'
+import type { Turns } from '../storage/index.ts'
 import type { Registration } from './authorization-server.ts'
 import type { ExchangeDeps } from './deps.ts'
 import { exchangeOnce, type ExchangeOnceDeps, type Made, subjectOf, type Wanted } from './exchanged.ts'
@@ -15,7 +16,6 @@ import { tokenExchange } from './flavours/token-exchange.ts'
 import { isBarred } from './flights.ts'
 import { connectionId, registrationKey } from './place.ts'
 import { isCode } from './is-code.ts'
-import type { Turns } from './turns.ts'
 
 export interface KeepDeps
   extends ExchangeOnceDeps,

@@ -1,7 +1,7 @@
 import type { Connection, Tombstone } from '../model/index.ts'
+import type { Turns } from '../storage/index.ts'
 import type { ExchangeDeps } from './deps.ts'
 import { isCode } from './is-code.ts'
-import type { Turns } from './turns.ts'
 
 export type PendingDeps = Pick<ExchangeDeps, 'secrets' | 'connections' | 'audit' | 'log'> &
   Pick<ExchangeDeps, 'clock'> & { readonly turns: Turns }

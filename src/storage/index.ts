@@ -25,4 +25,5 @@ export type {
   State,
 } from './state/state.ts'
 export { agreesWithWitness, witnessed } from './state/witness.ts'
+export { createTurns, type Turns } from './turns.ts'
 export { writeDurably } from './write-durably.ts'

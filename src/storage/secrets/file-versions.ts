@@ -1,6 +1,7 @@
 import { readdir, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SallyportError } from '../../model/index.ts'
+import { createTurns } from '../turns.ts'
 import type { RandomBytes } from './envelope.ts'
 import { isErrno, isTemporary, makeFolder, syncFolder, writeVersion } from './file-write.ts'
 
@@ -56,20 +57,6 @@ async function onDisk<T>(work: () => Promise<T>): Promise<T> {
       },
       error,
     )
-  }
-}
-
-/** One at a time for each path, in the order of asking. */
-function createTurns(): <T>(path: string, work: () => Promise<T>) => Promise<T> {
-  const last = new Map<string, Promise<unknown>>()
-  return (path, work) => {
-    const turn = (last.get(path) ?? Promise.resolve()).then(work, work)
-    last.set(path, turn)
-    const done = (): void => {
-      if (last.get(path) === turn) last.delete(path)
-    }
-    turn.then(done, done)
-    return turn
   }
 }
 
