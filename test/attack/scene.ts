@@ -1,13 +1,14 @@
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished, vi } from 'vitest'
 import { createLog } from '../../src/telemetry/index.ts'
 import { clock } from '../../src/wire.ts'
 import { type Idp, type IdpOptions, startIdp } from '../kit/idp.ts'
 import { type Running, startInstance } from '../kit/instance.ts'
+import { askRaw } from '../kit/raw.ts'
 
 export { clock }
 
@@ -154,7 +155,7 @@ ${options.more?.(urls) ?? ''}
     ask,
     doors: async (token) =>
       [await mint(token), await ask(token)].map(({ status, code }) => `${status} ${code}`.trim()).join(', '),
-    raw: (bytes) => raw(Number(at.port), bytes),
+    raw: (bytes) => askRaw(Number(at.port), bytes, 5000),
     sessions: async () => {
       const { sessions } = running.instance.state
       return (await sessions.list('default', { kind: 'tenant', tenant: 'default' }, clock.now())).length
@@ -255,35 +256,6 @@ function exchanged({ at, method, path, headers, body }: Sent): Promise<Answer> {
     sent.on('error', reject)
     sent.end(body)
   })
-}
-
-function raw(port: number, bytes: string | Buffer): Promise<string> {
-  return new Promise((resolve) => {
-    let came = ''
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
-    })
-    const done = () => {
-      clearTimeout(timer)
-      socket.destroy()
-      resolve(came)
-    }
-    // For requests that are never finished, and so never answered.
-    const timer = setTimeout(done, 5_000)
-    socket.on('data', (chunk) => {
-      came += chunk.toString('latin1')
-      if (isWhole(came)) done()
-    })
-    socket.on('error', done)
-    socket.on('close', done)
-  })
-}
-
-function isWhole(answer: string): boolean {
-  const end = answer.indexOf('\r\n\r\n')
-  if (end === -1) return false
-  const length = /\r\ncontent-length: (\d+)/i.exec(answer.slice(0, end))?.[1]
-  return length === undefined ? answer.endsWith('0\r\n\r\n') : answer.length >= end + 4 + Number(length)
 }
 
 /** What an attacker can compare between answers: everything but what differs between any two. */

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { type AddressInfo, connect, type Server as TcpServer, Socket } from 'node:net'
+import { type AddressInfo, type Server as TcpServer, Socket } from 'node:net'
 import type { Audit } from '../../src/audit/audit.ts'
 import { Recorded } from '../../src/audit/recorded.ts'
 import { createDial, loadUndici, createEgress, type Egress, listenerOptions } from '../../src/egress/index.ts'
@@ -25,6 +25,7 @@ import {
 import { compilePolicy } from '../../src/policy/index.ts'
 import { createLog, createMetrics } from '../../src/telemetry/index.ts'
 import type { Certificate } from '../kit/certificate.ts'
+import { askRaw } from '../kit/raw.ts'
 
 export const token = 'eyJ0eXAi.c2Vzc2lvbi10b2tlbi1vZi1hbGljZQ.c2lnbmF0dXJl'
 export const canary = 'downstream-credential-canary-1f6c0a9e'
@@ -242,7 +243,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       req.on('end', () => res.end('{"ok":true}'))
     },
     ask: (path, asked = {}) => ask(port, path, asked),
-    raw: (text) => raw(port, text),
+    raw: (text) => askRaw(port, text, 2000),
     close: async () => {
       front.closeAllConnections()
       downstream.closeAllConnections()
@@ -413,31 +414,4 @@ function ask(port: number, path: string, asked: AskOptions): Promise<Answer> {
     })
     req.end(asked.body)
   })
-}
-
-function raw(port: number, text: string): Promise<string> {
-  return new Promise((resolve) => {
-    let out = ''
-    const socket = connect(port, '127.0.0.1', () => socket.write(text, 'latin1'))
-    const done = () => {
-      clearTimeout(timer)
-      socket.destroy()
-      resolve(out)
-    }
-    // For requests that are never finished, and so never answered.
-    const timer = setTimeout(done, 2000)
-    socket.on('data', (chunk) => {
-      out += chunk.toString('latin1')
-      if (isWhole(out)) done()
-    })
-    socket.on('error', done)
-    socket.on('close', done)
-  })
-}
-
-function isWhole(answer: string): boolean {
-  const end = answer.indexOf('\r\n\r\n')
-  if (end === -1) return false
-  const length = /\r\ncontent-length: (\d+)/i.exec(answer.slice(0, end))?.[1]
-  return length === undefined ? answer.endsWith('0\r\n\r\n') : answer.length >= end + 4 + Number(length)
 }

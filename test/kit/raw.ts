@@ -169,3 +169,35 @@ export async function openLine(port: number, motion: Motion = { count: 0 }): Pro
     },
   }
 }
+
+/**
+ * Bytes as they stand to a listener, over one connection: what came back when it ends, is whole, or has not come within
+ * `patienceMs`, since a request that is never finished is never answered.
+ */
+export function askRaw(port: number, bytes: string | Buffer, patienceMs: number): Promise<string> {
+  return new Promise((resolve) => {
+    let came = ''
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
+    })
+    const done = () => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(came)
+    }
+    const timer = setTimeout(done, patienceMs)
+    socket.on('data', (chunk) => {
+      came += chunk.toString('latin1')
+      if (isWhole(came)) done()
+    })
+    socket.on('error', done)
+    socket.on('close', done)
+  })
+}
+
+function isWhole(answer: string): boolean {
+  const end = answer.indexOf('\r\n\r\n')
+  if (end === -1) return false
+  const length = /\r\ncontent-length: (\d+)/i.exec(answer.slice(0, end))?.[1]
+  return length === undefined ? answer.endsWith('0\r\n\r\n') : answer.length >= end + 4 + Number(length)
+}
