@@ -10,7 +10,7 @@ import type { KnownAccess } from './known.ts'
 import { match } from './match.ts'
 import { carriesToken, checkQuery, normalisePath, type Target } from './path.ts'
 import { readProxyToken } from './proxy-token.ts'
-import { type Doorplate, readHead, refuseElsewhere, withoutHop } from './receive.ts'
+import { type Doorplate, leavingOf, readCurrent } from './receive.ts'
 import { recordRefusal } from './settle.ts'
 
 /** A URL of a downstream as a caller wrote it, in the one form in which it is compared. */
@@ -68,8 +68,7 @@ function receiveForward(
   { door, clock }: ForwardDeps,
 ): { readonly arrived: Omit<Arrived, 'target'>; readonly asked: Asked; readonly bearer: string } {
   const { method = '', url = '', rawHeaders } = req
-  if (req.httpVersion !== '1.1') throw new SallyportError('request_malformed')
-  const head = readHead(rawHeaders, door)
+  const head = readCurrent(req, door)
   if (method === 'TRACE' || method === 'CONNECT') throw new SallyportError('method_refused')
   const { asked, base } = readUrl(url)
   const host = readAuthority(head.host ?? '')
@@ -77,8 +76,6 @@ function receiveForward(
     throw new SallyportError('host_mismatch')
   if (carriesToken(asked.query)) throw new SallyportError('token_ambiguous')
   const bearer = readProxyToken(rawHeaders, head.authorization)
-  const leaving = withoutHop(head)
-  refuseElsewhere(bearer, url, leaving)
   const { chunked, length, trace } = head
   return {
     bearer,
@@ -87,7 +84,7 @@ function receiveForward(
       id,
       at: clock.monotonic(),
       method,
-      head: leaving,
+      head: leavingOf(head, bearer, url),
       egress: base,
       forward: true,
       chunked,

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { SallyportError } from '../model/index.ts'
+import { ByName } from './by-name.ts'
 import type { Arrived } from './context.ts'
 import { carriesToken, readTarget } from './path.ts'
 import { comparableName, connectionNames, mayLeave } from './strip.ts'
@@ -36,17 +37,13 @@ export function receive(
   { id, at }: { readonly id: string; readonly at: number },
 ): { readonly arrived: Arrived; readonly bearer: string } {
   const { method = '', url = '' } = req
-  // Node's parser takes a request line without a version as HTTP/0.9, and 1.0 has other rules for a body's end.
-  if (req.httpVersion !== '1.1') throw new SallyportError('request_malformed')
-  const head = readHead(req.rawHeaders, door)
+  const head = readCurrent(req, door)
   checkHost(head.host, door)
   if (method === 'TRACE' || method === 'CONNECT') throw new SallyportError('method_refused')
   const target = readTarget(url)
   if (target === undefined) throw new SallyportError(url.startsWith('/') ? 'not_found' : 'request_malformed')
   if (carriesToken(target.query)) throw new SallyportError('token_ambiguous')
   const bearer = bearerOf(req, head.authorization)
-  const leaving = withoutHop(head)
-  refuseElsewhere(bearer, url, leaving)
   const { chunked, length, trace } = head
   return {
     bearer,
@@ -55,7 +52,7 @@ export function receive(
       at,
       method,
       target,
-      head: leaving,
+      head: leavingOf(head, bearer, url),
       egress: `${'encrypted' in req.socket ? 'https' : 'http'}://${head.host ?? ''}`,
       chunked,
       length,
@@ -71,6 +68,22 @@ export function receivePlain(req: IncomingMessage, door: Doorplate): string {
   return readBearer(head.authorization)
 }
 
+/**
+ * The head of a request that will be sent on. Node's parser takes a request line without a version as HTTP/0.9, and 1.0
+ * has other rules for a body's end. @throws request_malformed, token_ambiguous, origin_refused
+ */
+export function readCurrent({ httpVersion, rawHeaders }: IncomingMessage, door: Doorplate): Head {
+  if (httpVersion !== '1.1') throw new SallyportError('request_malformed')
+  return readHead(rawHeaders, door)
+}
+
+/** What of a head goes on, which the caller's token may not be in. @throws token_ambiguous */
+export function leavingOf(head: Head, bearer: string, url: string): readonly string[] {
+  const leaving = withoutHop(head)
+  refuseElsewhere(bearer, url, leaving)
+  return leaving
+}
+
 /** The head of a request in whatever form. @throws request_malformed, token_ambiguous, origin_refused */
 export function readHead(raw: readonly string[], door: Doorplate): Head {
   const head: Head = {
@@ -84,7 +97,7 @@ export function readHead(raw: readonly string[], door: Doorplate): Head {
     trace: undefined,
   }
   for (let index = 0; index < raw.length; index += 2) {
-    const field = fieldOf(raw[index] ?? '')
+    const field = fields.of(raw[index] ?? '')
     const value = raw[index + 1] ?? ''
     field.read?.(head, value, door)
     if (field.leaves) head.leaving.push(field.name, value)
@@ -102,18 +115,10 @@ interface Field {
   readonly read: Reader | undefined
 }
 
-/** By name as it was written. The same few come with every request, so each is judged once; the rest every time. */
-const fields = new Map<string, Field>()
-const maxFields = 1024
-
-function fieldOf(written: string): Field {
-  const known = fields.get(written)
-  if (known !== undefined) return known
+const fields = new ByName<Field>((written) => {
   const name = written.toLowerCase()
-  const field = { name, leaves: mayLeave(comparableName(name)), read: readers.get(name) }
-  if (fields.size < maxFields && written.length <= 64) fields.set(written, field)
-  return field
-}
+  return { name, leaves: mayLeave(comparableName(name)), read: readers.get(name) }
+})
 
 /** Where a name stands twice, two readers may each take another value. */
 function once(former: unknown, code: 'request_malformed' | 'token_ambiguous' = 'request_malformed'): void {
@@ -236,7 +241,7 @@ export function afterSpaces(value: string, from: number): string {
 }
 
 /** Takes out what `Connection` declares to be of this hop only (RFC 9110 §7.6.1). */
-export function withoutHop({ connection, leaving }: Head): readonly string[] {
+function withoutHop({ connection, leaving }: Head): readonly string[] {
   if (connection === undefined || /^(?:keep-alive|close)$/i.test(connection)) return leaving
   const hop = connectionNames(connection)
   const kept: string[] = []

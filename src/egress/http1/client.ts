@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { type Outgoing, type Receiver, type Transport, TransportError } from '../transport.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
-import { FieldNames } from './field.ts'
+import { createFieldNames } from './field.ts'
 
 /** Spans are milliseconds; they are kept to within a second. */
 export interface Http1Options {
@@ -36,7 +36,7 @@ export function createHttp1Client(options: Http1Options): Http1Client {
 
 class ConnectionPool implements ConnectionOwner {
   readonly host: string
-  readonly names = new FieldNames()
+  readonly names = createFieldNames()
   readonly headTicks: number
   readonly bodyTicks: number
   tick = 0

@@ -21,8 +21,7 @@ export function writeHead(request: Outgoing, host: string, names: FieldNames): s
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index] ?? ''
     const value = headers[index + 1] ?? ''
-    if (names.read(name) !== name || own.has(name) || !isFieldValue(value))
-      throw new TypeError('header field')
+    if (names.of(name) !== name || own.has(name) || !isFieldValue(value)) throw new TypeError('header field')
     text += `${name}: ${value}\r\n`
   }
   return `${text}${framing(request)}\r\n`

@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import { Duplex } from 'node:stream'
-import { FieldNames } from '../../../src/egress/http1/field.ts'
+import { createFieldNames } from '../../../src/egress/http1/field.ts'
 import { ResponseParser } from '../../../src/egress/http1/response-parser.ts'
 
 /** What one reader made of an answer. */
@@ -30,7 +30,7 @@ export function readOurs(pieces: readonly Buffer[], method: string, closed: bool
       seen.complete = true
     },
   }
-  const parser = new ResponseParser(sink, new FieldNames())
+  const parser = new ResponseParser(sink, createFieldNames())
   parser.begin(method)
   const told = (outcome: Reading['outcome']): Reading =>
     status === undefined || head === undefined ? { outcome, body } : { outcome, status, head, body }
