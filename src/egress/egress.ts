@@ -148,5 +148,7 @@ export function listenerOptions(headersTimeoutMs: number): ServerOptions {
     requestTimeout: 0,
     keepAliveTimeout: 65_000,
     noDelay: true,
+    // A request that declares no body gets no stream to read one from.
+    optimizeEmptyRequests: true,
   }
 }

@@ -105,12 +105,12 @@ export class Transfer implements Receiver, LiveHandle {
     this.#askAgain()
   }
 
-  onHead(status: number, head: readonly string[]): void {
+  onHead(status: number, head: readonly string[], more: boolean): void {
     this.#status = status
     this.#downstreamRequestId = readDownstreamId(head)
     if (status === 401) this.#refuse()
-    else if (this.#frozen) this.#held.push(() => this.#answer(status, head))
-    else this.#answer(status, head)
+    else if (this.#frozen) this.#held.push(() => this.#answer(status, head, false))
+    else this.#answer(status, head, more)
   }
 
   onData(chunk: Buffer, last: boolean): void {
@@ -155,11 +155,11 @@ export class Transfer implements Receiver, LiveHandle {
     this.#end({})
   }
 
-  #answer(status: number, head: readonly string[]): void {
+  #answer(status: number, head: readonly string[], more: boolean): void {
     const { res, bound } = this.#parts
     res.writeHead(status, returningHead(status, head, bound))
     // A body that comes in the same read leaves with the header in one write; an event stream must not wait for one.
-    process.nextTick(this.#flush)
+    if (!more) process.nextTick(this.#flush)
   }
 
   readonly #flush = (): void => {

@@ -30,8 +30,11 @@ export interface Receiver {
   onStart(control: Control): void
   /** Right after the header was written; and the body, where it was there in whole. */
   onSent(): void
-  /** The head of the final answer: name, value, name, value …, names in lower case. */
-  onHead(status: number, head: readonly string[]): void
+  /**
+   * The head of the final answer: name, value, name, value …, names in lower case. `more`: `onData` or `onEnd` follows in
+   * the same synchronous run.
+   */
+  onHead(status: number, head: readonly string[], more: boolean): void
   /** `last`: `onEnd` follows at once. */
   onData(chunk: Buffer, last: boolean): void
   onEnd(): void

@@ -101,7 +101,7 @@ class UndiciReceiver implements Dispatcher.DispatchHandler {
     if (status < 200) this.#countInterim()
     else {
       clearTimeout(this.#patience)
-      this.#receiver.onHead(status, flat(headers))
+      this.#receiver.onHead(status, flat(headers), false)
     }
   }
 

@@ -93,10 +93,10 @@ export class Connection implements ParserSink {
     this.#socket.destroy()
   }
 
-  onHead(status: number, head: readonly string[]): void {
+  onHead(status: number, head: readonly string[], more: boolean): void {
     this.#answered = true
     this.#touch()
-    this.#turn?.receiver.onHead(status, head)
+    this.#turn?.receiver.onHead(status, head, more)
   }
 
   onBody(bytes: Buffer, last: boolean): void {

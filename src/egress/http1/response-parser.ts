@@ -4,7 +4,8 @@ import { type FieldNames, fieldValue, isFieldValue } from './field.ts'
 
 /** Where a response goes to, piece by piece. */
 export interface ParserSink {
-  onHead(status: number, head: readonly string[]): void
+  /** `more`: a piece of the body, or the end, follows in the same run. */
+  onHead(status: number, head: readonly string[], more: boolean): void
   /** `last`: the message ends with these bytes. */
   onBody(bytes: Buffer, last: boolean): void
   /** The message is complete. */
@@ -102,11 +103,11 @@ export class ResponseParser {
     }
     this.#held = none
     this.#headBytes += size
-    this.#takeHead(all.toString('latin1', start, end))
+    this.#takeHead(all.toString('latin1', start, end), end + 4 < all.length)
     return end + 4 - start - held.length + from
   }
 
-  #takeHead(text: string): void {
+  #takeHead(text: string, follows: boolean): void {
     const lineEnd = text.indexOf('\r\n')
     const line = statusLine.exec(lineEnd === -1 ? text : text.slice(0, lineEnd))
     if (line === null) throw malformed('status line')
@@ -122,7 +123,8 @@ export class ResponseParser {
     if (http10 && framing.chunked) throw malformed('transfer coding of HTTP/1.0')
     this.#keepAlive = !http10 && !framing.close
     this.#keepSeconds = framing.keepSeconds
-    this.#sink.onHead(status, head)
+    const bodiless = this.#method === 'HEAD' || status === 204 || status === 304 || framing.length === 0
+    this.#sink.onHead(status, head, bodiless || (follows && framing.length !== undefined))
     this.#frame(status, framing)
   }
 
@@ -133,7 +135,7 @@ export class ResponseParser {
       const end = found === -1 ? text.length : found
       const colon = text.indexOf(':', at)
       if (colon === -1 || colon > end) throw malformed('header line')
-      const name = this.#names.read(text.slice(at, colon))
+      const name = this.#names.of(text.slice(at, colon))
       const value = fieldValue(text, colon + 1, end)
       if (name === undefined || !isFieldValue(value)) throw malformed('header field')
       head.push(name, value)

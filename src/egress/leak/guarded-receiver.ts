@@ -53,11 +53,11 @@ export class GuardedReceiver implements Receiver, Control, DecoderSink {
     this.#receiver.onSent()
   }
 
-  onHead(status: number, fields: readonly string[]): void {
+  onHead(status: number, fields: readonly string[], more: boolean): void {
     if (this.#over) return
     if (status === 401) {
       this.#refusal = true
-      this.#receiver.onHead(status, fields)
+      this.#receiver.onHead(status, fields, more)
       return
     }
     const { search } = this.#guarding
@@ -131,14 +131,14 @@ export class GuardedReceiver implements Receiver, Control, DecoderSink {
       this.#decoder = new Decoder(coding, this)
     }
     // An event stream's head must not wait for an event.
-    if (!short) process.nextTick(this.#passHead)
+    if (!short) process.nextTick(this.#passHead, false)
   }
 
-  readonly #passHead = (): void => {
+  readonly #passHead = (more: boolean): void => {
     const head = this.#head
     if (head === undefined || this.#over) return
     this.#head = undefined
-    this.#receiver.onHead(head.status, head.fields)
+    this.#receiver.onHead(head.status, head.fields, more)
   }
 
   #search(chunk: Buffer, last: boolean): void {
@@ -171,7 +171,7 @@ export class GuardedReceiver implements Receiver, Control, DecoderSink {
   }
 
   #pass(bytes: Buffer, last: boolean): void {
-    this.#passHead()
+    this.#passHead(true)
     if (!this.#over) this.#receiver.onData(bytes, last)
   }
 
@@ -179,7 +179,7 @@ export class GuardedReceiver implements Receiver, Control, DecoderSink {
   #finish(): void {
     if (this.#held !== undefined) this.#search(nothing, true)
     if (this.#over) return
-    this.#passHead()
+    this.#passHead(true)
     this.#close()
     this.#receiver.onEnd()
   }

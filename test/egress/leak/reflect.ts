@@ -126,7 +126,7 @@ export async function pass(
     )
     guarded.onStart({ pause: () => undefined, resume: () => undefined, abort: () => undefined })
     guarded.onSent()
-    guarded.onHead(status, fields)
+    guarded.onHead(status, fields, false)
     for (const chunk of chunks) guarded.onData(Buffer.from(chunk as never, 'latin1'), false)
     guarded.onEnd()
   })
