@@ -1,5 +1,5 @@
 import type { Actor, Principal, RecordCommon, RecordEvent, RecordWho } from '../model/index.ts'
-import { maxActorDepth } from '../model/index.ts'
+import { createNotes, maxActorDepth } from '../model/index.ts'
 import { quote, quoteForeign } from './text.ts'
 
 /** Long enough for any honest event; a longer one loses its details, so that every line has a bounded length. */
@@ -53,7 +53,7 @@ export function createEncoder(): (event: RecordEvent) => string {
 }
 
 function remember<T extends object>(encode: (value: T) => string): (value: T) => string {
-  const known = new WeakMap<T, string>()
+  const known = createNotes<T, string>()
   return (value) => {
     const found = known.get(value)
     if (found !== undefined) return found

@@ -1,12 +1,13 @@
-import type {
-  Access,
-  Decision,
-  Downstream,
-  Facts,
-  Operation,
-  RecordCommon,
-  RecordWho,
-  Work,
+import {
+  type Access,
+  createNotes,
+  type Decision,
+  type Downstream,
+  type Facts,
+  type Operation,
+  type RecordCommon,
+  type RecordWho,
+  type Work,
 } from '../model/index.ts'
 import type { Permit } from '../policy/index.ts'
 
@@ -36,8 +37,8 @@ export interface Known {
  * is asked anew for every request.
  */
 export class KnownAccess {
-  readonly #known = new WeakMap<Access, Known>()
-  readonly #records = new WeakMap<Permit, KnownRecords>()
+  readonly #known = createNotes<Access, Known>()
+  readonly #records = createNotes<Permit, KnownRecords>()
 
   of(access: Access): Known {
     let known = this.#known.get(access)

@@ -1,4 +1,12 @@
-import { type Access, actorKey, type Downstream, joinKey, principalKey, type Server } from '../model/index.ts'
+import {
+  type Access,
+  actorKey,
+  createNotes,
+  type Downstream,
+  joinKey,
+  principalKey,
+  type Server,
+} from '../model/index.ts'
 import type { Need } from './exchange.ts'
 import type { TokenSource } from './flavours/flavour.ts'
 import { targetOf } from './flavours/target.ts'
@@ -43,11 +51,15 @@ export function cacheKey(need: Need): string {
  * are frozen configuration and verified claims, so their identity stands for their content.
  */
 export function rememberedCacheKeys(): (need: Need) => string {
-  const known = new WeakMap<Access, WeakMap<Downstream, { readonly server: Server; readonly key: string }>>()
+  type Keys = Map<Downstream, { readonly server: Server; readonly key: string }>
+  const known = createNotes<Access, Keys>()
   return (need) => {
     const { access, downstream, server } = need
     let keys = known.get(access)
-    if (keys === undefined) known.set(access, (keys = new WeakMap()))
+    if (keys === undefined) {
+      keys = new Map() as Keys
+      known.set(access, keys)
+    }
     const present = keys.get(downstream)
     if (present?.server === server) return present.key
     const key = cacheKey(need)
