@@ -51,6 +51,8 @@ export interface Row<P extends { readonly name: string } = { readonly name: stri
   readonly about: string
   readonly quick: boolean
   readonly contenders: readonly P[]
+  /** Contenders that a quick run leaves out: no gated figure is made of theirs. */
+  readonly beyondQuick?: readonly string[]
   /** At most as many rounds, whatever was asked for. */
   readonly rounds?: number
   sample(contender: P, bench: Bench): Promise<Sample>

@@ -93,7 +93,7 @@ export async function measure(peer: Peer, load: Load, bench: Bench): Promise<Sam
       p50: result.p50,
       p99: result.p99,
       generatorCore: (core.busy - coreBefore.busy) / total,
-      steal: (core.steal - coreBefore.steal) / total,
+      steal: Math.max(...core.stolen.map((ticks, index) => ticks - (coreBefore.stolen[index] ?? 0))) / total,
       rss: memoryOf(contender.pid).rss,
     }
     await under.finish(2 * load.connections)

@@ -128,8 +128,15 @@ function timesOf(line: string): CoreTimes {
   return { busy, steal, total: busy + idle + iowait + steal }
 }
 
-/** Busy and stolen time of the rest's core so far, in ticks. */
-export const coreTimes = (): CoreTimes => timesOf(`cpu${cores.rest}`)
+/** Busy time so far of the core of the rest, in ticks, and what the host took from each of the two. */
+export function coreTimes(): {
+  readonly busy: number
+  readonly total: number
+  readonly stolen: readonly number[]
+} {
+  const rest = timesOf(`cpu${cores.rest}`)
+  return { ...rest, stolen: [rest.steal, timesOf(`cpu${cores.contender}`).steal] }
+}
 
 /** The share of the machine that others use now, watched for two seconds: above a few hundredths, figures are noise. */
 export async function othersShare(): Promise<number> {

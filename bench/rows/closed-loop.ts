@@ -43,6 +43,7 @@ export const c32: Row<Peer> = {
   name: 'c32',
   about: 'small answers, 32 connections, one token',
   quick: true,
+  beyondQuick: [direct.name],
   contenders: everyone,
   sample: (peer, bench) => measure(peer, { path: '/small', upstream: 'plain', connections: 32 }, bench),
   targets: (samples) => {

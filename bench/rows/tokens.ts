@@ -5,13 +5,17 @@ import { envoy } from '../peers/envoy.ts'
 import type { Peer } from '../peers/peer.ts'
 import { sallyport, sallyportGuarded } from '../peers/sallyport.ts'
 
-/** Nothing can be remembered: each request has to be verified anew. Beside Envoy, which verifies each as it comes. */
+/**
+ * Nothing can be remembered: each request has to be verified anew. Beside Envoy, which verifies each as it comes (ES256;
+ * ours are EdDSA, which takes longer, but for junk, which mostly is no point of the curve and refused at once).
+ */
 function unseen(tokens: 'fresh' | 'junk', about: string, contenders: readonly Peer[]): Row<Peer> {
   const name = `${tokens}-tokens`
   return {
     name,
     about,
     quick: true,
+    beyondQuick: [sallyportGuarded.name],
     rounds: 3,
     contenders,
     sample: (peer, bench) =>
