@@ -16,8 +16,7 @@ export function answerProblem(
   const { status, headers, body } = render(error, requestId)
   // RFC 9110 §15.5.9: what else comes on a connection that stalled is not waited for.
   const close = status === 408 ? { connection: 'close' } : {}
-  res.writeHead(status, { ...headers, ...close, 'sallyport-request-id': requestId })
-  res.end(body)
+  answer(res, status, { ...headers, ...close }, { body, requestId })
 }
 
 /** How long a refused caller has to take its answer and go. */
@@ -42,10 +41,21 @@ export function answerSocket(socket: Socket, error: SallyportError, requestId: s
 
 /** Answers with JSON that no cache may keep. */
 export function answerJson(res: ServerResponse, body: unknown, requestId: string): void {
-  res.writeHead(200, {
-    'content-type': 'application/json',
-    'cache-control': 'no-store',
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+  answer(res, 200, headers, { body: JSON.stringify(body), requestId })
+}
+
+/** With its length declared, head and body leave in one write. */
+function answer(
+  res: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  { body, requestId }: { readonly body: string; readonly requestId: string },
+): void {
+  res.writeHead(status, {
+    ...headers,
+    'content-length': Buffer.byteLength(body),
     'sallyport-request-id': requestId,
   })
-  res.end(JSON.stringify(body))
+  res.end(body)
 }
