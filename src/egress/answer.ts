@@ -14,8 +14,9 @@ export function answerProblem(
     return
   }
   const { status, headers, body } = render(error, requestId)
-  // RFC 9110 §15.5.9: what else comes on a connection that stalled is not waited for.
-  const close = status === 408 ? { connection: 'close' } : {}
+  // RFC 9110 §15.5.9: what else comes on a connection that stalled is not waited for. And what stands behind a request of
+  // HTTP/1.0 may be its body or the next one (RFC 9112 §9.3).
+  const close = status === 408 || res.req.httpVersion !== '1.1' ? { connection: 'close' } : {}
   answer(res, status, { ...headers, ...close }, { body, requestId })
 }
 

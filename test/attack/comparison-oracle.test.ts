@@ -145,7 +145,13 @@ describe('A14 comparison oracle: a secret that is right for longer and longer', 
 })
 
 /** The same but for the name that the caller itself asked for. */
-const withoutName = (answer: Answer, name: string) => shapeOf(answer).replaceAll(name, 'NAME')
+/** With the name that the caller wrote taken out of the body and of its length. */
+function withoutName(answer: Answer, name: string): string {
+  const named = answer.text.split(name).length - 1
+  const length = Number(answer.headers['content-length']) - named * name.length
+  const headers = { ...answer.headers, 'content-length': String(length) }
+  return shapeOf({ ...answer, headers }).replaceAll(name, 'NAME')
+}
 
 describe('A14 comparison oracle: unknown against known', () => {
   it('a downstream of another server is answered like one that does not exist, on any path', async () => {
