@@ -79,7 +79,7 @@ export async function measure(peer: Peer, load: Load, bench: Bench): Promise<Sam
   try {
     const { contender } = under
     const { seconds } = bench.options
-    const rate = await warmUp(under, load, bench)
+    const { rate, runs } = await warmUp(under, load, bench)
     const measured = await prepare(under, load, { bench, seconds, rate })
     const cpuBefore = cpuOf(contender.pid)
     const coreBefore = coreTimes()
@@ -96,7 +96,7 @@ export async function measure(peer: Peer, load: Load, bench: Bench): Promise<Sam
       steal: Math.max(...core.stolen.map((ticks, index) => ticks - (coreBefore.stolen[index] ?? 0))) / total,
       rss: memoryOf(contender.pid).rss,
     }
-    await under.finish(2 * load.connections)
+    await under.finish((runs + 1) * load.connections)
     return sample
   } catch (error) {
     await under.abort()
@@ -104,10 +104,15 @@ export async function measure(peer: Peer, load: Load, bench: Bench): Promise<Sam
   }
 }
 
-/** Returns requests per second. On a slow machine a compiler has seen as many requests only after a longer time. */
-async function warmUp(under: Under, load: Load, bench: Bench): Promise<number> {
+/** Returns requests per second, and in how many runs. On a slow machine a compiler has seen as many requests only after a longer time. */
+async function warmUp(
+  under: Under,
+  load: Load,
+  bench: Bench,
+): Promise<{ readonly rate: number; readonly runs: number }> {
   const { warmSeconds } = bench.options
   let rate = 0
+  let runs = 0
   for (
     let spent = 0, requests = 0;
     spent < 4 * warmSeconds && requests < warmRequests;
@@ -115,9 +120,10 @@ async function warmUp(under: Under, load: Load, bench: Bench): Promise<number> {
   ) {
     const warm = await attack(under, load, await prepare(under, load, { bench, seconds: warmSeconds }))
     requests += warm.requests
+    runs += 1
     rate = warm.requests / warm.seconds
   }
-  return rate
+  return { rate, runs }
 }
 
 /** wrk's options; where each request needs a token of its own, with as many as the time can use up. */
