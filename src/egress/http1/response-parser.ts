@@ -123,9 +123,10 @@ export class ResponseParser {
     if (http10 && framing.chunked) throw malformed('transfer coding of HTTP/1.0')
     this.#keepAlive = !http10 && !framing.close
     this.#keepSeconds = framing.keepSeconds
-    const bodiless = this.#method === 'HEAD' || status === 204 || status === 304 || framing.length === 0
-    this.#sink.onHead(status, head, bodiless || (follows && framing.length !== undefined))
-    this.#frame(status, framing)
+    const body = this.#bodyOf(status, framing)
+    this.#sink.onHead(status, head, body === undefined || (follows && body.kind === 'length'))
+    if (body === undefined) this.#end()
+    else this.#body = body
   }
 
   #readFields(text: string, from: number): string[] {
@@ -144,18 +145,19 @@ export class ResponseParser {
     return head
   }
 
-  /** RFC 9112 §6.3. */
-  #frame(status: number, { chunked, length }: Framing): void {
+  /** RFC 9112 §6.3; undefined: there is none. */
+  #bodyOf(status: number, { chunked, length }: Framing): Body | undefined {
     if (this.#method === 'HEAD' || status === 204 || status === 304) {
       // Some send the body all the same, and it would be read as the answer to the next request.
       if (chunked || (length !== undefined && length > 0)) this.#keepAlive = false
-      this.#end()
-    } else if (chunked) this.#body = { kind: 'chunked', chunks: new ChunkedBody(maxHeadBytes) }
-    else if (length === undefined) {
+      return undefined
+    }
+    if (chunked) return { kind: 'chunked', chunks: new ChunkedBody(maxHeadBytes) }
+    if (length === undefined) {
       this.#keepAlive = false
-      this.#body = { kind: 'until-close' }
-    } else if (length === 0) this.#end()
-    else this.#body = { kind: 'length', left: length }
+      return { kind: 'until-close' }
+    }
+    return length === 0 ? undefined : { kind: 'length', left: length }
   }
 
   #readBody(body: Body, bytes: Buffer, from: number): number {
