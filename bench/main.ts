@@ -70,15 +70,13 @@ const whyOf = (error: unknown): string =>
 
 /** A run, and again where the host took the core away meanwhile; of those the one that it took least from. */
 async function sampled(row: Row, contender: Row['contenders'][number], bench: Bench): Promise<Sample> {
+  const stolen = (sample: Sample) => sample['steal'] ?? 0
+  const repeats = bench.options.quick ? 1 : maxRepeats
   let best = await row.sample(contender, bench)
-  for (
-    let again = 0;
-    again < (bench.options.quick ? 1 : maxRepeats) && (best['steal'] ?? 0) > maxSteal;
-    again += 1
-  ) {
-    tell(`${row.name} ${contender.name}: ${Math.round((best['steal'] ?? 0) * 100)} % was stolen, once more`)
+  for (let again = 0; again < repeats && stolen(best) > maxSteal; again += 1) {
+    tell(`${row.name} ${contender.name}: ${Math.round(stolen(best) * 100)} % was stolen, once more`)
     const next = await row.sample(contender, bench)
-    if ((next['steal'] ?? 0) < (best['steal'] ?? 0)) best = next
+    if (stolen(next) < stolen(best)) best = next
   }
   return best
 }
