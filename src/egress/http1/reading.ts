@@ -7,8 +7,7 @@ const takers = new WeakMap<object, Take>()
 
 /**
  * What sockets to downstreams are opened with: all of them read into one page, and what came is copied out of it at
- * once, so that nothing of one answer can be seen in another. Without it Node allocates 64 KiB for every read, which
- * is most of the memory under load.
+ * once, so that nothing of one answer can be seen in another. Without it Node allocates 64 KiB for every read.
  */
 export const readIntoPage: OnReadOpts = {
   buffer: page,
