@@ -52,6 +52,8 @@ function collect(req: IncomingMessage, stallMs: number): Promise<Body> {
     req.once('close', left)
     req.once('end', () => {
       clearTimeout(timer)
+      // It closes after its end too, and an error that nobody is told of costs as much as one that is.
+      req.off('close', left)
       const [first] = chunks
       resolve({
         kind: 'whole',

@@ -47,26 +47,43 @@ class FieldReader implements FormReader {
   #inValue = false
 
   overrides(chunk: Buffer): boolean {
-    let begun = 0
-    for (let at = 0; at < chunk.length; at++) {
-      const byte = chunk[at]
-      if (byte === equals && !this.#inValue) {
-        this.#keep(chunk, begun, at)
-        if (namesOverride(this.#name) || isLongBlank(this.#name)) return true
-        this.#inValue = true
-      } else if (byte === ampersand || byte === semicolon) {
-        this.#name = ''
-        this.#inValue = false
-        begun = at + 1
+    const toAmpersand = seek(chunk, ampersand)
+    const toSemicolon = seek(chunk, semicolon)
+    const toEquals = seek(chunk, equals)
+    for (let begun = 0; ; ) {
+      const over = Math.min(toAmpersand(begun), toSemicolon(begun))
+      if (!this.#inValue) {
+        const sign = toEquals(begun)
+        this.#keep(chunk, begun, Math.min(sign, over))
+        this.#inValue = sign < over
+        if (this.#inValue && (namesOverride(this.#name) || isLongBlank(this.#name))) return true
       }
+      if (over === chunk.length) return false
+      this.#name = ''
+      this.#inValue = false
+      begun = over + 1
     }
-    if (!this.#inValue) this.#keep(chunk, begun, chunk.length)
-    return false
   }
 
   #keep(chunk: Buffer, from: number, to: number): void {
     const room = longest + 1 - this.#name.length
-    if (room > 0) this.#name += chunk.toString('latin1', from, Math.min(to, from + room))
+    if (from < to && room > 0) this.#name += chunk.toString('latin1', from, Math.min(to, from + room))
+  }
+}
+
+/** How many bytes are looked at one by one, before a call into native code is worth its price. */
+const near = 32
+
+/** Where a sign comes next, at a place or after it; at the end if nowhere. Places must grow: none is sought twice. */
+function seek(bytes: Buffer, sign: number): (from: number) => number {
+  let next = -1
+  return (from) => {
+    if (next >= from) return next
+    const close = Math.min(bytes.length, from + near)
+    for (next = from; next < close; next++) if (bytes[next] === sign) return next
+    const found = bytes.indexOf(sign, next)
+    next = found === -1 ? bytes.length : found
+    return next
   }
 }
 
