@@ -33,7 +33,7 @@ COPY --from=build --chown=10180:10180 /scratch /scratch
 ENV TMPDIR=/scratch
 USER 10180:10180
 RUN ["/nodejs/bin/node", "--disable-sigusr1", "--disable-proto=delete", \
-    "--max-semi-space-size=8", "--heap-growing-percent=25", "/app/scripts/warm.mjs"]
+    "--max-semi-space-size=8", "/app/scripts/warm.mjs"]
 
 FROM ${RUNTIME_BASE}
 LABEL org.opencontainers.image.title="sallyport" \
@@ -53,5 +53,5 @@ VOLUME /var/lib/sallyport
 # No inspector on a signal, no way to reach a prototype by name; and half of the memory that a busy process takes otherwise,
 # for a tenth to a third more processor time (the same flags as above).
 ENTRYPOINT ["/nodejs/bin/node", "--disable-sigusr1", "--disable-proto=delete", \
-    "--max-semi-space-size=8", "--heap-growing-percent=25", "/app/dist/cli.js"]
+    "--max-semi-space-size=8", "/app/dist/cli.js"]
 CMD ["single", "--config", "/etc/sallyport/sallyport.yaml"]
