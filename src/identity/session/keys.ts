@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
 import type { JWK } from 'jose'
 import { type Clock, type EpochSeconds, epoch, type Seconds } from '../../model/index.ts'
+import { rememberSigned } from './signed-here.ts'
 
 /** What session tokens are signed with: EdDSA, or ES256 where FIPS is asked for. */
 type SessionAlgorithm = 'EdDSA' | 'ES256'
@@ -9,6 +10,8 @@ export interface KeyOptions {
   readonly algorithm: SessionAlgorithm
   /** A key signs for this long; then the next one does. */
   readonly rotation: Seconds
+  /** How many signatures are remembered from their making: a power of two. */
+  readonly remembered?: number
 }
 
 /**
@@ -19,7 +22,7 @@ export interface SigningKeys {
   readonly algorithm: SessionAlgorithm
   /** Sign with the key of the hour. `expiresAt` keeps its public half until then. Synchronous. */
   sign(claims: object, expiresAt: EpochSeconds): string
-  /** Whether a live key of this name made the signature. Synchronous. */
+  /** Whether a live key of this name made the signature: remembered from the making, or verified. Synchronous. */
   verify(kid: string, signed: string, signature: Buffer): boolean
   /** The public halves of every key that a live token may be signed with (RFC 7517). */
   jwks(): { readonly keys: readonly JWK[] }
@@ -40,6 +43,7 @@ export function openSigningKeys(options: KeyOptions, deps: { readonly clock: Clo
   const { algorithm } = options
   let current = generate(algorithm, deps.clock.now())
   const keys = new Map([[current.kid, current]])
+  const made = rememberSigned(options.remembered)
 
   const rotate = (now: EpochSeconds): SigningKey => {
     if (now - current.since < options.rotation) return current
@@ -60,11 +64,14 @@ export function openSigningKeys(options: KeyOptions, deps: { readonly clock: Clo
       drop(now)
       key.lastExpiry = epoch(Math.max(key.lastExpiry, expiresAt))
       const signed = `${key.header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
-      return `${signed}.${signWith(algorithm, key.privateKey, signed).toString('base64url')}`
+      const signature = signWith(algorithm, key.privateKey, signed)
+      made.add(signed, signature)
+      return `${signed}.${signature.toString('base64url')}`
     },
     verify(kid, signed, signature) {
       const key = keys.get(kid)
-      return key !== undefined && verifyWith(algorithm, key.publicKey, signed, signature)
+      if (key === undefined) return false
+      return made.has(signed, signature) || verifyWith(algorithm, key.publicKey, signed, signature)
     },
     jwks() {
       drop(deps.clock.now())

@@ -4,9 +4,9 @@ import { openSigningKeys } from '../../../src/identity/session/keys.ts'
 import { type EpochSeconds, epoch, seconds } from '../../../src/model/index.ts'
 import { steppedClock } from '../../kit/stepped-clock.ts'
 
-const open = (algorithm: 'EdDSA' | 'ES256' = 'EdDSA') => {
+const open = (algorithm: 'EdDSA' | 'ES256' = 'EdDSA', remembered = 65_536) => {
   const clock = steppedClock()
-  const keys = openSigningKeys({ algorithm, rotation: seconds(3600) }, { clock })
+  const keys = openSigningKeys({ algorithm, rotation: seconds(3600), remembered }, { clock })
   const sign = (life: number): { token: string; exp: EpochSeconds } => {
     const exp = epoch(clock.now() + life)
     return { token: keys.sign({ exp }, exp), exp }
@@ -20,6 +20,21 @@ const open = (algorithm: 'EdDSA' | 'ES256' = 'EdDSA') => {
 }
 
 describe.each(['EdDSA', 'ES256'] as const)('signing keys (%s)', (algorithm) => {
+  it('know a token again that they remember no longer, and refuse each of its neighbours', () => {
+    const { sign, verify } = open(algorithm, 8)
+    const tokens = Array.from({ length: 40 }, (_, index) => sign(300 + index).token)
+    for (const token of tokens) {
+      expect(verify(token)).toBe(true)
+      const at = token.lastIndexOf('.') + 1
+      const signature = Buffer.from(token.slice(at), 'base64url')
+      for (const byte of [0, 31, 32, 63]) {
+        const other = Buffer.from(signature)
+        other[byte] = (other[byte] ?? 0) ^ 1
+        expect(verify(token.slice(0, at) + other.toString('base64url'))).toBe(false)
+      }
+    }
+  })
+
   it('refuse another signature, another text and another kid', () => {
     const { keys, sign, verify } = open(algorithm)
     const { token } = sign(300)
