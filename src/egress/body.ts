@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { SallyportError } from '../model/index.ts'
 import type { FormReader } from './form-reader.ts'
+import { giveBack } from './give-back.ts'
 
 /**
  * A request body on its way. A short one whose length is declared is taken in whole: it leaves in one write with its
@@ -59,14 +60,11 @@ function collect(req: IncomingMessage, stallMs: number): Promise<Body> {
   })
 }
 
-/**
- * The pieces in one, and their memory given back: the collector is told of each 64 KiB that wait for it, and by so many
- * a request it would do little else. Nobody else has the pieces; Node copied them out of its own page.
- */
 function joined(pieces: readonly Buffer[]): Buffer {
   const [first] = pieces
   if (pieces.length === 1 && first !== undefined) return first
   const whole = Buffer.concat(pieces)
-  for (const { buffer, byteLength } of pieces) if (buffer.byteLength === byteLength) (buffer as ArrayBuffer).transfer(0)
+  // Nobody else has them: Node copied each out of its own page.
+  for (const piece of pieces) giveBack(piece)
   return whole
 }

@@ -47,7 +47,10 @@ export function send(
   const work = connection === undefined ? bound.work : { ...bound.work, connection }
   const rev = Math.min(bound.access.rev, credential.rev)
   const { gate, idleMs } = deps
-  const transfer = new Transfer({ bound, res, settle: done, work, rev, gate, idleMs })
+  const transport = deps.transport(origin)
+  // A search keeps the end of each piece until the next one.
+  const owned = search === undefined && transport.handsOver
+  const transfer = new Transfer({ bound, res, settle: done, work, rev, gate, idleMs, owned })
   transfer.begin(deps.live.open(work, transfer))
   const { path, method, body } = bound
   const length = body.kind === 'stream' ? body.length : undefined
@@ -55,5 +58,5 @@ export function send(
     search === undefined
       ? transfer
       : new GuardedReceiver(transfer, { search, withheld: (why, where) => deps.withheld(bound, why, where) })
-  deps.transport(origin).send({ path, method, headers, body: transfer.body, length }, receiver)
+  transport.send({ path, method, headers, body: transfer.body, length }, receiver)
 }

@@ -10,6 +10,7 @@ import {
 import { wholeBodyBytes } from './body.ts'
 import type { Bound } from './context.ts'
 import { describeFailure } from './failure.ts'
+import { giveBackWritten } from './give-back.ts'
 import { readDownstreamId, returningHead } from './returning.ts'
 import { StreamBody } from './stream-body.ts'
 import type { Control, Receiver } from './transport.ts'
@@ -43,6 +44,8 @@ export interface TransferParts {
   readonly rev: Seq
   /** Milliseconds without a byte, in either direction, after which a caller is left. */
   readonly idleMs: number
+  /** Whether the answer's bytes are nobody else's once they are told of. */
+  readonly owned: boolean
   readonly settle: (sent: Sent) => void
 }
 
@@ -168,13 +171,13 @@ export class Transfer implements Receiver, LiveHandle {
 
   #deliver(chunk: Buffer, last: boolean): void {
     this.#bytesOut += chunk.length
-    const { res } = this.#parts
+    const { res, owned } = this.#parts
     if (last) {
       // Head, body and end in one write.
       this.#finish(chunk)
       return
     }
-    if (res.write(chunk)) return
+    if (owned ? res.write(chunk, giveBackWritten(chunk)) : res.write(chunk)) return
     this.#control?.pause()
     this.#patience ??= setTimeout(this.#onUnread, this.#parts.idleMs)
     res.once('drain', () => {

@@ -46,6 +46,8 @@ export const maxInterim = 32
 
 /** The connections of one origin: HTTP/1.1, one request at a time each. */
 export interface Transport {
+  /** Whether the bytes that a receiver is told of are the receiver's from then on. */
+  readonly handsOver: boolean
   send(request: Outgoing, receiver: Receiver): void
 }
 

@@ -51,6 +51,7 @@ function tellReset(error: NodeJS.ErrnoException): void {
  */
 function createUndiciTransport(pool: Dispatcher, options: UndiciTransportOptions): Transport {
   return {
+    handsOver: false,
     send: (request, receiver) => {
       const { method, path, body, length } = request
       const framed = length !== undefined && body !== null && !(body instanceof Uint8Array)

@@ -29,6 +29,7 @@ const idleTicks = 4
 export function createHttp1Client(options: Http1Options): Http1Client {
   const pool = new ConnectionPool(options)
   return {
+    handsOver: true,
     send: (request, receiver) => pool.send(request, receiver),
     close: () => pool.close(),
   }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { giveBackWritten } from '../give-back.ts'
 import type { StreamBody } from '../stream-body.ts'
 import { type Control, type Outgoing, type Receiver, TransportError } from '../transport.ts'
 import type { FieldNames } from './field.ts'
@@ -149,10 +150,10 @@ export class Connection implements ParserSink {
     }
     socket.cork()
     this.#writeHeld()
-    if (this.#left !== undefined) socket.write(chunk)
+    if (this.#left !== undefined) socket.write(chunk, giveBackWritten(chunk))
     else {
       socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1')
-      socket.write(chunk)
+      socket.write(chunk, giveBackWritten(chunk))
       socket.write('\r\n', 'latin1')
     }
     socket.uncork()
