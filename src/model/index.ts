@@ -5,6 +5,7 @@
  */
 export * from './config-problem.ts'
 export { base32 } from './base32.ts'
+export * from './call.ts'
 export * from './credential.ts'
 export * from './decision.ts'
 export * from './downstream.ts'
@@ -24,4 +25,5 @@ export * from './scope.ts'
 export { Secret } from './secret.ts'
 export * from './server.ts'
 export * from './session.ts'
+export { isJsonObject, type Json, type JsonObject, parseStrictJson } from './strict-json.ts'
 export * from './units.ts'
