@@ -96,13 +96,14 @@ export function workOf({ session, call }: Access, downstream?: Downstream): Work
     server,
     sid,
     ...(downstream === undefined ? {} : { downstream: downstream.name }),
-    ...(call === undefined ? {} : { tool: call.tool, call: call.id }),
+    ...(call === undefined ? {} : { call: call.id }),
+    ...(call?.tool === undefined ? {} : { tool: call.tool }),
   }
 }
 
 /** What a decision looks at of the caller alone. */
 export function callerFacts({ session, call }: Access): Facts {
   const { principal, client, server, groups, groupsComplete } = session
-  const tool = call === undefined ? {} : { tool: call.tool }
+  const tool = call?.tool === undefined ? {} : { tool: call.tool }
   return { principal, client, server, groups, groupsComplete, ...tool }
 }

@@ -56,6 +56,11 @@ export interface Identity {
    * @throws token_* codes, those of a refused session, idp_unavailable
    */
   identify(bearer: string): Access | Promise<Access>
+  /**
+   * What a client showed at the gateway of a server: a subject token whose `aud` is that server. Synchronous when it was
+   * seen before. @throws as `identify`
+   */
+  enterAt(bearer: string, server: Server): Access | Promise<Access>
   /** Forget verified tokens; call it whenever something was cut. They are verified again when shown again. */
   forget(): void
 }

@@ -2,7 +2,7 @@ import type { Access, GuardedFetch, Server } from '../model/index.ts'
 import { type Authenticate, createAuthenticate } from './client-auth.ts'
 import type { Proof } from './capability.ts'
 import type { CompactJws } from './compact.ts'
-import type { Identity, LoginIssuer, WorkloadIssuer } from './identity.ts'
+import type { Identity, LoginIssuer, VerifiedSubject, WorkloadIssuer } from './identity.ts'
 import { openIssuers } from './issuers.ts'
 import {
   type EstablishDeps,
@@ -10,6 +10,7 @@ import {
   type EstablishOptions,
   establish,
 } from './session/establish.ts'
+import { type CallClaims, sessionClaims } from './session/claims.ts'
 import { createIdentify } from './session/identify.ts'
 import { openSigningKeys, type KeyOptions, type SigningKeys } from './session/keys.ts'
 import { openSessionTable } from './session/table.ts'
@@ -37,6 +38,10 @@ export interface OpenIdentity extends Identity {
   readonly authenticate: Authenticate
   readonly tokens: TokenService
   readonly keys: SigningKeys
+  /** Signs a call token. The access is the client's, with the call in it and what is left of its audiences. Synchronous. */
+  mintCall(access: Access, told: CallClaims): string
+  /** A session without a token, for a subject that the configuration names. @throws as `identify` */
+  enterAnonymous(subject: VerifiedSubject, server: Server): Promise<Access>
 }
 
 /** Nothing is fetched here. @throws config_invalid */
@@ -52,7 +57,7 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Open
     verifySessionToken(jws, { issuer, keys, sessions: table, clock })
   const enter = <T>(input: EstablishInput, seal: (access: Access, now: number) => T): Promise<T> =>
     establish(input, seal, options, { ...deps, table })
-  const { identify, forget } = createIdentify({
+  const { identify, enterAt, forget } = createIdentify({
     issuer,
     servers: options.servers,
     clock,
@@ -70,5 +75,20 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Open
     { ...deps, keys, verifySubject, verifySession, establish: enter },
   )
   const authenticate = createAuthenticate(options.servers, deps.capabilities)
-  return { issuer, verifySubject, identify, forget, authenticate, tokens, keys }
+  const mintCall: OpenIdentity['mintCall'] = (access, told) =>
+    keys.sign(sessionClaims(access, clock.now(), claims, told), access.expiresAt)
+  const enterAnonymous = (subject: VerifiedSubject, server: Server): Promise<Access> =>
+    enter({ subject, server, asked: undefined, scopes: [], asBearer: true }, (access) => access)
+  return {
+    issuer,
+    verifySubject,
+    identify,
+    enterAt,
+    enterAnonymous,
+    mintCall,
+    forget,
+    authenticate,
+    tokens,
+    keys,
+  }
 }

@@ -40,5 +40,6 @@ export interface Access {
 /** The open call that a call token belongs to. */
 export interface CallRef {
   readonly id: string
-  readonly tool: string
+  /** Absent where the token is for messages that call no tool: it is good for no operation. */
+  readonly tool?: string
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Access } from '../../model/index.ts'
+import type { Access, RiskClass } from '../../model/index.ts'
 import type { Claims } from '../compact.ts'
 import { actClaim } from '../delegation.ts'
 
@@ -13,8 +13,20 @@ export interface ClaimOptions {
   readonly severalLogins: boolean
 }
 
+/** What a call token says of its call besides, for servers that verify it (design §4). */
+export interface CallClaims {
+  readonly class?: RiskClass
+  /** HMAC under a key of the tenant over the parameters as RFC 8785 JSON. */
+  readonly args_digest?: string
+}
+
 /** The claims of a session token: RFC 9068 §2.2, `act` of RFC 8693 §4.1, and one object claim of our own. */
-export function sessionClaims(access: Access, issuedAt: number, options: ClaimOptions): Claims {
+export function sessionClaims(
+  access: Access,
+  issuedAt: number,
+  options: ClaimOptions,
+  told: CallClaims = {},
+): Claims {
   const { session, actor } = access
   const { principal } = session
   return {
@@ -37,6 +49,8 @@ export function sessionClaims(access: Access, issuedAt: number, options: ClaimOp
       server: session.server,
       environment: options.environment,
       rev: access.rev,
+      ...(access.call === undefined ? {} : { call: access.call.id, tool: access.call.tool }),
+      ...told,
     },
   }
 }

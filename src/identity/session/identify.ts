@@ -16,6 +16,8 @@ export interface IdentifyDeps {
 
 export interface Identify {
   identify(bearer: string): Access | Promise<Access>
+  /** The bearer of a client at a server: a subject token for that very server, and nothing of ours. */
+  enterAt(bearer: string, server: Server): Access | Promise<Access>
   forget(): void
 }
 
@@ -26,29 +28,38 @@ export function createIdentify(deps: IdentifyDeps): Identify {
   const underway = new Map<string, Promise<Access>>()
   let generation = 0
 
-  const enter = async (bearer: string, server: Server): Promise<Access> => {
+  /** `key` is what the token is remembered by. */
+  const enter = async (bearer: string, server: Server, key: string): Promise<Access> => {
     const begun = generation
     const access = await deps.enter(await deps.verifySubject(bearer, server), server)
     // What was verified before a cut is not remembered after it.
-    if (begun === generation) cache.set(bearer, access)
+    if (begun === generation) cache.set(key, access)
     return access
   }
-  const foreign = (bearer: string, jws: CompactJws): Promise<Access> => {
-    const server = addressee(jws, accepting)
-    const known = underway.get(bearer)
+  const once = (bearer: string, server: Server, key: string): Promise<Access> => {
+    const known = underway.get(key)
     if (known !== undefined) return known
-    const pending = enter(bearer, server).finally(() => {
-      if (underway.get(bearer) === pending) underway.delete(bearer)
+    const pending = enter(bearer, server, key).finally(() => {
+      if (underway.get(key) === pending) underway.delete(key)
     })
-    underway.set(bearer, pending)
+    underway.set(key, pending)
     return pending
   }
+  const remembered = (key: string): Access | undefined => {
+    const hit = cache.get(key)
+    return hit !== undefined && hit.expiresAt > deps.clock.now() ? hit : undefined
+  }
   return {
+    enterAt(bearer, server) {
+      // A bearer has no blank in it, so no other server and no bearer alone makes the same key.
+      const key = `${server.name} ${bearer}`
+      return remembered(key) ?? once(bearer, server, key)
+    },
     identify(bearer) {
-      const hit = cache.get(bearer)
-      if (hit !== undefined && hit.expiresAt > deps.clock.now()) return hit
+      const hit = remembered(bearer)
+      if (hit !== undefined) return hit
       const jws = parseCompact(bearer)
-      if (claimedIssuer(jws) !== deps.issuer) return foreign(bearer, jws)
+      if (claimedIssuer(jws) !== deps.issuer) return once(bearer, addressee(jws, accepting), bearer)
       const access = deps.verifySession(jws)
       cache.set(bearer, access)
       return access

@@ -1,4 +1,4 @@
-import { type Access, type Clock, epoch, SallyportError } from '../../model/index.ts'
+import { type Access, type CallRef, type Clock, epoch, SallyportError } from '../../model/index.ts'
 import { type Claims, type CompactJws, isObject } from '../compact.ts'
 import { readActor } from '../delegation.ts'
 import { claimsVersion } from './claims.ts'
@@ -37,7 +37,7 @@ type Read = Omit<Access, 'session' | 'expiresAt'> & { readonly sid: string; read
 /** The claims as `sessionClaims` writes them. */
 function readClaims(payload: Claims, issuer: string): Read {
   const { iss, aud, sid, jti, scope, exp, act, sp } = payload
-  const { v, rev } = isObject(sp) ? sp : {}
+  const { v, rev, call, tool } = isObject(sp) ? sp : {}
   if (iss !== issuer || v !== claimsVersion || typeof rev !== 'number' || typeof exp !== 'number')
     throw refused()
   if (!isTexts(aud) || typeof sid !== 'string' || typeof jti !== 'string' || typeof scope !== 'string')
@@ -50,7 +50,13 @@ function readClaims(payload: Claims, issuer: string): Read {
     actor: readActor(act),
     exp,
     rev,
+    ...(call === undefined ? {} : { call: readCall(call, tool) }),
   }
+}
+
+function readCall(id: unknown, tool: unknown): CallRef {
+  if (typeof id !== 'string' || (tool !== undefined && typeof tool !== 'string')) throw refused()
+  return tool === undefined ? { id } : { id, tool }
 }
 
 const refused = (): SallyportError => new SallyportError('token_claims_invalid')
