@@ -26,6 +26,14 @@ export interface CompiledServer {
   readonly reachable: readonly string[]
 }
 
+/** The entry that stands for every tool of a server that has none of its own. */
+const anyTool = '*'
+
+/** The tool of this very name, else the entry for all others. Names are compared as they are: no folding, no trimming. */
+export function toolOf(server: CompiledServer, name: string): CompiledTool | undefined {
+  return server.tools.get(name) ?? server.tools.get(anyTool)
+}
+
 export interface CompiledDownstream {
   readonly name: string
   /** `downstreams.orders`, as the rules that it makes are named. */

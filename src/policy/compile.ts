@@ -2,6 +2,7 @@ import type { Decision, Downstream, Facts, Operation, Server, Tool, Use } from '
 import { errorTable } from '../model/index.ts'
 import { admission } from './admission.ts'
 import type { Bundle, CompiledDownstream, CompiledServer, CompiledTool } from './bundle.ts'
+import { callable } from './call.ts'
 import { judge } from './decide.ts'
 import { connect } from './connect.ts'
 import { compileMatcher, type Matcher } from './match.ts'
@@ -32,6 +33,7 @@ export function compilePolicy(input: PolicyInput): Policy {
     match: (downstream, method, path) => lookUp(matchers, downstream.name)(method, path),
     decide: (facts) => decide(bundle, facts, input.version),
     admit: (facts, downstreams) => admit(bundle, facts, downstreams),
+    call: (facts) => call(bundle, facts),
     connect: (facts, place) => connect(bundle, facts, place),
     reachable: (server) => bundle.servers.get(server)?.reachable ?? [],
     explain: (facts) => explain(bundle, facts, input.version),
@@ -71,6 +73,12 @@ function admit(bundle: Bundle, facts: Facts, downstreams: readonly string[]): De
   if (verdict.effect === 'deny') return verdict
   const permit = downstreams.filter((name) => verdict.server.reachable.includes(name))
   return { effect: 'allow', permit, reason: 'allowed', rule: verdict.rule }
+}
+
+function call(bundle: Bundle, facts: Facts): Decision<Tool> {
+  const verdict = callable(bundle, facts)
+  if (verdict.effect === 'deny') return verdict
+  return { effect: 'allow', permit: verdict.tool, reason: 'allowed', rule: verdict.rule }
 }
 
 function byName<T extends { readonly name: string }>(things: readonly T[]): ReadonlyMap<string, T> {

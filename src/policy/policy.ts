@@ -1,4 +1,4 @@
-import type { Decision, Downstream, Facts, Operation, ReasonCode, Server } from '../model/index.ts'
+import type { Decision, Downstream, Facts, Operation, ReasonCode, Server, Tool } from '../model/index.ts'
 import type { Permit } from './permit.ts'
 
 /** The configuration compiled for deciding. Pure: no clock, no I/O. */
@@ -27,6 +27,11 @@ export interface Policy {
    * Whatever is a downstream, of this server or of another, is none: a credential never goes into a tunnel.
    */
   connect(facts: Facts, place: string): Decision<string>
+  /**
+   * May this principal call this tool (`facts.tool`) at all? What the call then does is decided request by request. The
+   * permit is the tool as configured.
+   */
+  call(facts: Facts): Decision<Tool>
   /** The steps that `decide` took, in order, for people. Same code path. */
   explain(facts: Facts): Explanation
 }

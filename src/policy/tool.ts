@@ -12,6 +12,7 @@ import {
   level,
   stricter,
   type Target,
+  toolOf,
   type Trace,
 } from './bundle.ts'
 import { firstAllowing, unmetNote } from './rules.ts'
@@ -29,7 +30,7 @@ export function withinTool(
   trace: Trace,
 ): Denied | Granted {
   const ask = asker(trace)
-  const tool = server.tools.get(name)
+  const tool = toolOf(server, name)
   if (!ask('tool', tool, () => known(name, tool))) {
     return deny('tool_unknown', `${server.place}.tools`)
   }
@@ -68,7 +69,7 @@ function toolClass(tool: CompiledTool, facts: Facts, target: Target, trace: Trac
 }
 
 /** Confirmation and approval load, and refuse until there is a way to obtain them. */
-function people({ tool, place }: CompiledTool, trace: Trace): Denied | undefined {
+export function people({ tool, place }: CompiledTool, trace: Trace): Denied | undefined {
   const ask = asker(trace)
   const approve = tool.approve !== undefined
   if (!ask('approval', !approve, () => (approve ? 'the tool asks for approval' : 'none asked for'))) {

@@ -38,9 +38,9 @@ export const thingName = formed(
 )
 
 export const toolName = formed(
-  /^[A-Za-z0-9_./-]{1,128}$/,
+  /^(?:[A-Za-z0-9_./-]{1,128}|\*)$/,
   'this is no name of a tool',
-  'use 1 to 128 letters, digits, _, -, . and /, as MCP does',
+  'use 1 to 128 letters, digits, _, -, . and /, as MCP does, or * for all that have no entry',
 )
 
 export const url = checked(parseUrl, 'write http(s)://host[:port][/path] without user, query or fragment')
