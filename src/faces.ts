@@ -12,6 +12,8 @@ import { clock, type Instance, random } from './wire.ts'
 
 export interface Faces {
   readonly egress: Listening
+  /** Undefined where no server has a `url`. */
+  readonly gateway: Listening | undefined
   readonly admin: Listening
   readonly telemetry: Listening
   /** Take no new connection; what is open goes on. */
@@ -25,6 +27,7 @@ export async function openFaces(instance: Instance): Promise<Faces> {
   const { listen: at, data } = instance.config
   const faces = {
     egress: egressFace(instance),
+    gateway: gatewayFace(instance),
     telemetry: telemetryFace(instance),
     admin: adminFace(instance),
   }
@@ -35,11 +38,14 @@ export async function openFaces(instance: Instance): Promise<Faces> {
     // The egress first, and what answers there besides the injected requests when all of them listen.
     const egress = await faces.egress.listen(at.egress)
     instance.egressHosts.push(...egress.hosts, new URL(instance.config.url).host)
+    const fronts = instance.config.servers.some(({ url }) => url !== undefined)
+    const gateway = fronts ? await faces.gateway.listen(at.gateway) : undefined
+    instance.gatewayHosts.push(...(gateway?.hosts ?? []), new URL(instance.config.url).host)
     const telemetry = await faces.telemetry.listen(at.telemetry)
     const admin = await faces.admin.listen(at.admin)
     writeDurably(join(data, 'run', runFiles.endpoint), JSON.stringify({ url: admin.url, pid: process.pid }))
     await faces.egress.open()
-    return { egress, telemetry, admin, close }
+    return { egress, gateway, telemetry, admin, close }
   } catch (error) {
     await close()
     throw error
@@ -92,6 +98,14 @@ function egressFace(instance: Instance): NamedFace {
       return listening
     },
   }
+}
+
+function gatewayFace(instance: Instance): NamedFace {
+  const first: FaceOptions['first'] = (request, response) => {
+    instance.gateway.handle(request, response)
+    return true
+  }
+  return face(instance, { name: 'gateway', reader: 'caller', first, mount: () => undefined })
 }
 
 function adminFace(instance: Instance): NamedFace {

@@ -24,6 +24,8 @@ export interface Ground {
   readonly keyring: Keyring
   readonly state: State
   readonly dial: Dial
+  /** The way to the MCP servers, whose streams may be silent for as long as they like. */
+  readonly serverDial: Dial
   readonly secrets: Secrets
   readonly audit: Audit
   close(): Promise<void>
@@ -54,11 +56,13 @@ export async function openGround(config: Config, log: Log, machine: Machine): Pr
     const client = config.network.client === 'undici' ? { client: await loadUndici() } : {}
     const dial = createDial(dialSlice(config), { ...machine, ...client })
     closers.push(dial.close)
+    const serverDial = createDial(serverSlice(config), { ...machine, ...client })
+    closers.push(serverDial.close)
     const secrets = await openSecrets(config, keyring.derive('files'), { ...machine, dial, log })
     closers.push(secrets.close)
     const audit = await openRecord(config, { ...machine, keyring, state, log })
     closers.push(audit.close)
-    return { lock, keyring, state, dial, secrets, audit, close: closing }
+    return { lock, keyring, state, dial, serverDial, secrets, audit, close: closing }
   } catch (error) {
     await closing()
     throw error
@@ -93,6 +97,18 @@ async function openSecrets(
   if (vault === undefined) return openFileSecrets({ dir: join(config.data, 'secrets'), key }, deps)
   const groups = [...new Set(config.servers.map((server) => server.group))]
   return openVaultSecrets({ ...vault, tenant, groups }, { ...deps, fetch: deps.dial.fetch })
+}
+
+/** A call has a limit of its own, and a stream none. */
+function serverSlice(config: Config) {
+  const urls = config.servers.flatMap(({ url }) => (url === undefined ? [] : [new URL(url).origin]))
+  return {
+    ...dialSlice(config),
+    origins: [...new Set(urls)].map((url) => ({ url })),
+    tunnels: [],
+    headersTimeoutMs: config.limits.call * 1000,
+    idleTimeoutMs: 0,
+  }
 }
 
 /** Only what is configured may be dialled. */

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from './config/index.ts'
 import { type ExitCode, exit } from './console/index.ts'
-import { openFaces } from './faces.ts'
+import { type Faces, openFaces } from './faces.ts'
 import { preloadFaces } from './http.ts'
 import { SallyportError } from './model/index.ts'
 import { createLog, describeError, type Log } from './telemetry/index.ts'
@@ -73,7 +73,7 @@ function startClean(data: string): void {
 async function announce(
   form: string,
   instance: Instance,
-  faces: Record<'egress' | 'admin' | 'telemetry', { url: string }>,
+  faces: Faces,
 ): Promise<void> {
   const lines =
     form === 'dev'
@@ -86,6 +86,7 @@ async function announce(
       : []
   lines.push(
     `egress    ${faces.egress.url}`,
+    ...(faces.gateway === undefined ? [] : [`gateway   ${faces.gateway.url}`]),
     `admin     ${faces.admin.url}`,
     `telemetry ${faces.telemetry.url}`,
     await secretsLine(instance),
@@ -95,6 +96,7 @@ async function announce(
   instance.log.info('ready', {
     form,
     egress: faces.egress.url,
+    ...(faces.gateway === undefined ? {} : { gateway: faces.gateway.url }),
     admin: faces.admin.url,
     telemetry: faces.telemetry.url,
     policy: instance.config.version,

@@ -17,7 +17,18 @@ import {
   type Proof,
   writeCapability,
 } from './identity/index.ts'
-import { type Clock, epoch, millis, type Scope, type Seq, type Session } from './model/index.ts'
+import {
+  type Access,
+  type Clock,
+  epoch,
+  millis,
+  type Scope,
+  Secret,
+  type Seq,
+  type Server,
+  type Session,
+} from './model/index.ts'
+import { createDigest, createGateway, type Gateway } from './mcp/index.ts'
 import { compilePolicy, type Policy } from './policy/index.ts'
 import {
   createHorizon,
@@ -51,10 +62,12 @@ export interface Instance extends Ground {
   readonly replica: Replica
   readonly revocations: Revocations
   readonly egress: Egress
+  readonly gateway: Gateway
   readonly admin: Proof
   readonly dev: DevIssuer | undefined
   /** Names for the egress's `Host`; the port may be known only once it listens. */
   readonly egressHosts: string[]
+  readonly gatewayHosts: string[]
 }
 
 /** What is made before the rooms that use it, and handed to all of them. */
@@ -86,7 +99,9 @@ export async function openInstance(
     await startLog(base, rooms.revocations, restored)
     health.ready('log')
     const egressHosts: string[] = []
-    const egress = openEgress(base, rooms, egressHosts)
+    const gatewayHosts: string[] = []
+    const gateway = openGateway(base, rooms, gatewayHosts)
+    const egress = openEgress(base, { ...rooms, gateway }, egressHosts)
     const stopPruning = await keepPruned(base)
     const stopSettling = await keepSettled(base, rooms)
     const close = async () => {
@@ -96,7 +111,7 @@ export async function openInstance(
       rooms.exchange.close()
       await ground.close()
     }
-    return { ...base, ...rooms, health, egress, egressHosts, close }
+    return { ...base, ...rooms, health, egress, gateway, egressHosts, gatewayHosts, close }
   } catch (error) {
     await ground.close()
     throw error
@@ -175,7 +190,71 @@ async function openCallers(
   return { identity, admin }
 }
 
-function openEgress(base: Base, { identity, exchange }: Rooms, hosts: readonly string[]): Egress {
+function openGateway(base: Base, { identity }: Rooms, hosts: readonly string[]): Gateway {
+  const { config, replica, serverDial, keyring } = base
+  const { headersTimeout, idleTimeout, call, messageBytes, requests } = config.limits
+  return createGateway(
+    {
+      hosts,
+      origins: [],
+      servers: config.servers,
+      issuer: config.login.issuer,
+      messageBytes,
+      callMs: call * 1000,
+      stallMs: headersTimeout * 1000,
+      idleMs: idleTimeout * 1000,
+      maxRequests: requests,
+    },
+    {
+      ...base,
+      identity,
+      anonymous: createAnonymous(config, identity),
+      gate: replica.gate,
+      live: replica.live,
+      transport: serverDial.transport,
+      digest: createDigest(keyring.derive('call parameters')),
+      clock,
+      newRequestId: randomUUID,
+      newCallId: randomUUID,
+    },
+  )
+}
+
+/** Who clients without a token are, where the configuration says it: a user of no IdP, signed in anew now and then. */
+function createAnonymous({ url, tenant }: Config, identity: OpenIdentity) {
+  const life = 900
+  const known = new Map<string, Promise<Access>>()
+  return (server: Server): Promise<Access> | undefined => {
+    if (server.anonymous === undefined) return undefined
+    const now = clock.now()
+    const key = `${server.name} ${Math.floor(now / (life / 2))}`
+    const before = known.get(key)
+    if (before !== undefined) return before
+    const entering = identity.enterAnonymous(
+      {
+        principal: { kind: 'user', tenant, issuer: `${url}/anonymous`, subject: server.anonymous },
+        client: 'unverified',
+        issuedAt: now,
+        expiresAt: epoch(now + life),
+        scopes: [],
+        groups: [],
+        groupsComplete: true,
+        token: new Secret('', 'no token'),
+      },
+      server,
+    )
+    known.clear()
+    known.set(key, entering)
+    entering.catch(() => known.delete(key))
+    return entering
+  }
+}
+
+function openEgress(
+  base: Base,
+  { identity, exchange, gateway }: Rooms & { readonly gateway: Gateway },
+  hosts: readonly string[],
+): Egress {
   const { config, replica, dial, horizon } = base
   const { headersTimeout, idleTimeout, tunnelLife, tunnels } = config.limits
   return createEgress(
@@ -189,6 +268,7 @@ function openEgress(base: Base, { identity, exchange }: Rooms, hosts: readonly s
     },
     {
       ...base,
+      ...{ calls: gateway.calls },
       identity,
       exchange: withHorizon(exchange, horizon),
       gate: replica.gate,

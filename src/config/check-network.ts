@@ -1,6 +1,6 @@
 import type { Path } from './document.ts'
 import type { Form } from './expanding.ts'
-import { type Expanded, faces } from './expanded.ts'
+import { type Expanded, type Face, faces } from './expanded.ts'
 import { isLocal, parseListen, reaches } from './listen.ts'
 import type { Report } from './report.ts'
 import { isLoopbackHost } from '../egress/index.ts'
@@ -9,6 +9,7 @@ import { isLoopbackHost } from '../egress/index.ts'
 export function checkNetwork(config: Expanded, form: Form, report: Report): void {
   checkPlainHttp(config, report)
   checkListeners(config, form, report)
+  checkAnonymous(config, report)
   checkOwnFaces(config, report)
   checkTunnels(config, report)
 }
@@ -47,9 +48,15 @@ function urlsOf(config: Expanded): (readonly [Path, string | undefined, boolean]
   ]
 }
 
+/** The gateway only listens where there is a server for it. */
+function listening({ servers }: Expanded): readonly Face[] {
+  const fronts = Object.values(servers).some(({ url }) => url !== undefined)
+  return faces.filter((face) => face !== 'gateway' || fronts)
+}
+
 function checkListeners(config: Expanded, form: Form, report: Report): void {
   const taken = new Map<string, string>()
-  for (const face of faces) {
+  for (const face of listening(config)) {
     const written = config.listen[face]
     const path = ['listen', face]
     const parsed = parseListen(written)
@@ -77,11 +84,24 @@ function checkListeners(config: Expanded, form: Form, report: Report): void {
   }
 }
 
+/** Whoever reaches the gateway is that user, so nobody but this machine may. */
+function checkAnonymous(config: Expanded, report: Report): void {
+  const gateway = parseListen(config.listen.gateway)
+  for (const [name, { anonymous }] of Object.entries(config.servers)) {
+    if (anonymous === undefined || (typeof gateway !== 'string' && isLocal(gateway))) continue
+    report.fault(
+      ['servers', name, 'anonymous'],
+      'clients without a token are served only where the gateway listens on loopback',
+      'remove it, or let listen.gateway be a loopback address',
+    )
+  }
+}
+
 /** What leads to ourselves or to the vault: says which of them. */
 function ownFaces(config: Expanded): (place: Place | undefined) => string | undefined {
   const own = placeOf(config.url)
   const vault = placeOf(config.vault?.address)
-  const listeners = faces
+  const listeners = listening(config)
     .map((face) => parseListen(config.listen[face]))
     .filter((it) => typeof it !== 'string')
   return (place) => {

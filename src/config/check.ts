@@ -75,5 +75,6 @@ function checkSpans({ login, session, limits, record }: Expanded, { report }: Ex
   between(['limits', 'headers'], limits.headers, [1, 3600])
   between(['limits', 'idle'], limits.idle, [1, 86_400])
   between(['limits', 'tunnel'], limits.tunnel, [1, 86_400])
+  between(['limits', 'call'], limits.call, [1, 3600])
   between(['record', 'retention'], record.retention, [3600, 400_000_000])
 }

@@ -70,6 +70,8 @@ export interface Config {
   readonly vault?: VaultSlice
   readonly listen: {
     readonly egress: ListenAddress
+    /** Listens only where a server has a `url`. */
+    readonly gateway: ListenAddress
     readonly admin: ListenAddress
     readonly telemetry: ListenAddress
   }
@@ -92,6 +94,12 @@ export interface Config {
     readonly tunnelLife: Seconds
     /** How many may be open at once. */
     readonly tunnels: number
+    /** How long a tool call may be open. */
+    readonly call: Seconds
+    /** The longest MCP message, event of a stream and list. */
+    readonly messageBytes: number
+    /** How many requests one call may make downstream. */
+    readonly requests: number
   }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
   /** Digest of what decides, 16 hex digits: the version of the policy bundle. */

@@ -19,7 +19,7 @@ export interface ServerTerms {
   readonly mayBeEmpty: boolean
 }
 
-const shortKeys = ['server', 'allow', 'deny', 'tools', 'direct', 'connect', 'accept'] as const
+const shortKeys = ['server', 'allow', 'deny', 'tools', 'direct', 'connect', 'accept', 'anonymous'] as const
 
 /** Write the servers out; the short form becomes one server named `main`. */
 export function expandServers(
@@ -45,8 +45,8 @@ export function expandServers(
       'write server: with the address of the MCP server, or servers: for several',
     )
   }
-  const { server: url, allow, deny, tools, direct, connect, accept } = written
-  const named = written.servers ?? { [onlyServer]: { url, allow, deny, tools, direct, connect, accept } }
+  const { server: url, allow, deny, tools, direct, connect, accept, anonymous } = written
+  const named = written.servers ?? { [onlyServer]: { url, allow, deny, tools, direct, connect, accept, anonymous } }
   const alone = Object.keys(named).length === 1
   return Object.fromEntries(
     Object.entries(named).map(([name, one]) => [name, expandServer(name, one, { ...terms, alone })]),
@@ -58,9 +58,9 @@ function expandServer(
   written: Written,
   terms: ServerTerms & { readonly alone: boolean },
 ): ExpandedServer {
-  const { url, accept, client } = written
+  const { url, accept, anonymous, client } = written
   return {
-    ...present({ url, accept, client: client === undefined ? undefined : present(client) }),
+    ...present({ url, accept, anonymous, client: client === undefined ? undefined : present(client) }),
     insecure: written.insecure ?? false,
     ...expandAudiences(name, written, terms),
     ...expandRules(['servers', name], written, terms),

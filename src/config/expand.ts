@@ -8,7 +8,12 @@ import { loginDefaults } from './schema/login.ts'
 import type { WrittenConfig } from './schema/root.ts'
 import { inSeconds } from './texts.ts'
 
-const ports: Readonly<Record<Face, number>> = { egress: 9180, admin: 9183, telemetry: 9185 }
+const ports: Readonly<Record<Face, number>> = {
+  egress: 9180,
+  gateway: 9181,
+  admin: 9183,
+  telemetry: 9185,
+}
 
 /** Write out every short form and default. What cannot be expanded is a fault in the report. */
 export async function expand(written: WrittenConfig, context: Expanding): Promise<Expanded> {
@@ -16,7 +21,7 @@ export async function expand(written: WrittenConfig, context: Expanding): Promis
   const listen = Object.fromEntries(
     faces.map((face) => [face, expandListen(written.listen?.[face], face)]),
   ) as Expanded['listen']
-  const url = expandUrl(written, listen.egress, context)
+  const url = expandUrl(written, listen, context)
   const environment = written.environment ?? (form === 'dev' ? 'dev' : 'production')
   const login = expandLogin(written, url, form)
   const { downstreams, catalogues } = await expandDownstreams(written, login, context)
@@ -48,11 +53,19 @@ export async function expand(written: WrittenConfig, context: Expanding): Promis
   }
 }
 
-function expandUrl(written: WrittenConfig, egress: ExpandedListen, { form, report }: Expanding): string {
+/** dev: where MCP clients come, or, where there is no gateway, where servers do. */
+function expandUrl(written: WrittenConfig, listen: Expanded['listen'], { form, report }: Expanding): string {
   if (written.url !== undefined) return written.url.replace(/\/+$/, '')
   if (form === 'single')
     report.fault(['url'], 'this is missing', 'write the address at which sallyport is reached')
-  return egress.address.startsWith('unix:') ? `http://127.0.0.1:${ports.egress}` : `http://${egress.address}`
+  const face = fronts(written) ? 'gateway' : 'egress'
+  const { address } = listen[face]
+  return address.startsWith('unix:') ? `http://127.0.0.1:${ports[face]}` : `http://${address}`
+}
+
+/** Is there a server that the gateway reaches? */
+function fronts({ server, servers }: WrittenConfig): boolean {
+  return server !== undefined || Object.values(servers ?? {}).some(({ url }) => url !== undefined)
 }
 
 function expandListen(
@@ -134,12 +147,15 @@ function expandSession({ session }: WrittenConfig): Expanded['session'] {
 }
 
 function expandTimeouts({ limits }: WrittenConfig): Expanded['limits'] {
-  const { connect, headers, idle, tunnel, tunnels } = limits ?? {}
+  const { connect, headers, idle, tunnel, tunnels, call, message, requests } = limits ?? {}
   return {
     connect: inSeconds(connect ?? '5s'),
     headers: inSeconds(headers ?? '60s'),
     idle: inSeconds(idle ?? '300s'),
     tunnel: inSeconds(tunnel ?? '1h'),
     tunnels: tunnels ?? 100,
+    call: inSeconds(call ?? '300s'),
+    message: message ?? 4_194_304,
+    requests: requests ?? 100,
   }
 }

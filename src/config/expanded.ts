@@ -33,12 +33,15 @@ export interface Expanded {
     readonly idle: number
     readonly tunnel: number
     readonly tunnels: number
+    readonly call: number
+    readonly message: number
+    readonly requests: number
   }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
 }
 
-export type Face = 'egress' | 'admin' | 'telemetry'
-export const faces: readonly Face[] = ['egress', 'admin', 'telemetry']
+export type Face = 'egress' | 'gateway' | 'admin' | 'telemetry'
+export const faces: readonly Face[] = ['egress', 'gateway', 'admin', 'telemetry']
 
 export interface ExpandedListen {
   readonly address: string
@@ -100,6 +103,7 @@ export interface ExpandedServer {
   readonly direct: readonly string[]
   readonly connect: readonly string[]
   readonly accept?: 'subject-token'
+  readonly anonymous?: string
   readonly environment: string
   readonly vault_group: string
   readonly client?: ExpandedClient

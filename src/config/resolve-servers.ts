@@ -28,6 +28,7 @@ export async function resolveServer(
     resource: written.resource,
     audiences: written.audiences,
     extraAudiences: written.extra_audiences,
+    ...(written.anonymous === undefined ? {} : { anonymous: written.anonymous }),
     acceptSubjectToken: written.accept === 'subject-token',
     group: written.vault_group,
     allow: rules('allow'),

@@ -44,6 +44,7 @@ export async function resolveConfig(config: Expanded, context: Resolving): Promi
     ...(vault === undefined ? {} : { vault: await resolveVault(vault, context) }),
     listen: {
       egress: resolveListen(config.listen.egress),
+      gateway: resolveListen(config.listen.gateway),
       admin: resolveListen(config.listen.admin),
       telemetry: resolveListen(config.listen.telemetry),
     },
@@ -63,6 +64,9 @@ export async function resolveConfig(config: Expanded, context: Resolving): Promi
       idleTimeout: seconds(limits.idle),
       tunnelLife: seconds(limits.tunnel),
       tunnels: limits.tunnels,
+      call: seconds(limits.call),
+      messageBytes: limits.message,
+      requests: limits.requests,
     },
     log: config.log,
     version: digest.slice(0, 16),

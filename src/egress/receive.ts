@@ -198,7 +198,8 @@ const readers = new Map<string, Reader>([
   ],
 ])
 
-function checkHost(host: string | undefined, door: Doorplate): void {
+/** @throws host_refused */
+export function checkHost(host: string | undefined, door: Pick<Doorplate, 'hosts'>): void {
   if (host !== undefined) {
     if (door.hosts.includes(host)) return
     const bare = /^(.*):\d{1,5}$/.exec(host)?.[1]

@@ -78,7 +78,13 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Open
   const mintCall: OpenIdentity['mintCall'] = (access, told) =>
     keys.sign(sessionClaims(access, clock.now(), claims, told), access.expiresAt)
   const enterAnonymous = (subject: VerifiedSubject, server: Server): Promise<Access> =>
-    enter({ subject, server, asked: undefined, scopes: [], asBearer: true }, (access) => access)
+    establish(
+      { subject, server, asked: undefined, scopes: [], asBearer: true },
+      (access) => access,
+      options,
+      // There is no token that an exchange could be asked with.
+      { ...deps, table, hand: () => undefined },
+    )
   return {
     issuer,
     verifySubject,

@@ -1,9 +1,9 @@
 import type { Scope, Work } from './scope.ts'
 import type { Seq } from './units.ts'
 
-/** Why work may not go on: the log says so, or this process may not serve now. */
+/** Why work may not go on: the log says so, this process may not serve now, or the call that it is of has ended. */
 export interface Barred {
-  readonly reason: 'cut' | 'held' | 'switched_off' | 'lease_lapsed'
+  readonly reason: 'cut' | 'held' | 'switched_off' | 'lease_lapsed' | 'call_ended'
   readonly seq?: Seq
   readonly scope?: Scope
 }

@@ -10,6 +10,8 @@ export type RecordKind =
   | 'intent'
   | 'outcome'
   | 'denial'
+  | 'call'
+  | 'return'
   | 'mint'
   | 'exchange'
   | 'refresh'

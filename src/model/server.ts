@@ -13,11 +13,16 @@ export type Matcher =
 export interface Use {
   readonly downstream: string
   readonly operation?: string
-  /** How a call's parameters fix the outgoing request (design §5); loaded, and enforced by the gateway only. */
+  /** Which parts of a request a call's parameters fix (design §5): `path.id` to `order_id`. Of tools only. */
   readonly bind?: Readonly<Record<string, string>>
+  /** Parts that the server may choose. */
   readonly free?: readonly string[]
+  /** No query parameter and no member of the body may stand in a request that is neither bound nor free. */
   readonly rest?: 'refuse'
+  /** How many requests a call may make by this use. */
   readonly times?: number
+  /** Nothing is implied by the class of the operation: only what `bind` says is held. */
+  readonly unbound?: boolean
 }
 
 /** A tool as configured. Without a gateway it is known to `explain` and `validate` only. */
@@ -37,7 +42,7 @@ export interface Tool {
 /** An MCP server that routes its downstream calls through the egress. */
 export interface Server {
   readonly name: string
-  /** Where a gateway reaches it; loaded only, since the egress never calls it. */
+  /** Where the gateway reaches it. */
   readonly url?: string
   readonly resource: string
   /** What a subject token's `aud` may name to be for this server; by default its resource. */
@@ -57,4 +62,6 @@ export interface Server {
   /** Client authentication at the token endpoint besides the capability file. */
   readonly client?: { readonly id: string; readonly secret: Secret }
   readonly environment?: string
+  /** Whom clients without a token stand for; loopback only. */
+  readonly anonymous?: string
 }

@@ -54,6 +54,9 @@ const listen = z.strictObject({
   egress: listenAddress
     .optional()
     .meta({ description: 'For the MCP server beside.', default: '127.0.0.1:9180' }),
+  gateway: listenAddress
+    .optional()
+    .meta({ description: 'For MCP clients, where a server has a `url`.', default: '127.0.0.1:9181' }),
   admin: listenAddress
     .optional()
     .meta({ description: '`/v1` and the command line.', default: '127.0.0.1:9183' }),
@@ -157,6 +160,21 @@ export const configSchema = z
           .max(10_000)
           .optional()
           .meta({ description: 'How many tunnels may be open at once.', default: 100 }),
+        call: duration
+          .optional()
+          .meta({ description: 'The longest that a tool call may be open.', default: '300s' }),
+        message: z
+          .int()
+          .min(1024)
+          .max(67_108_864)
+          .optional()
+          .meta({ description: 'Bytes of the longest MCP message, event or list.', default: 4_194_304 }),
+        requests: z
+          .int()
+          .min(1)
+          .max(100_000)
+          .optional()
+          .meta({ description: 'How many requests a tool call may make downstream.', default: 100 }),
       })
       .optional()
       .describe('Timeouts, at least 1s each, and caps.'),

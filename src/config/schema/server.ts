@@ -82,6 +82,11 @@ const rules = {
     .describe(
       'What `CONNECT` reaches, as `host:port`: TLS to that host, without any credential. Nothing by default, never a downstream.',
     ),
+  anonymous: slug
+    .optional()
+    .describe(
+      'Whom clients without a token stand for, for tests: a user of this name. Only where the gateway listens on loopback.',
+    ),
   accept: z
     .enum(['subject-token'])
     .optional()
@@ -91,7 +96,7 @@ const rules = {
 }
 
 export const server = z.strictObject({
-  url: url.optional().describe('Where a gateway reaches it. Loaded only.'),
+  url: url.optional().describe('Where the gateway reaches it. Without it the server has no gateway.'),
   insecure,
   resource: identifier
     .optional()
@@ -123,6 +128,6 @@ export const server = z.strictObject({
 
 /** The short form for one server: its members at the top of the file. */
 export const oneServer = {
-  server: url.optional().describe('The one MCP server, named `main`; `servers` for several. Loaded only.'),
+  server: url.optional().describe('The one MCP server, named `main`, as the gateway reaches it; `servers` for several.'),
   ...rules,
 }

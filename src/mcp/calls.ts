@@ -1,0 +1,42 @@
+import type { ErrorCode, JsonObject, OpenCall, OpenCalls, RiskClass } from '../model/index.ts'
+
+/** The calls that are open here: what their tokens may do is worked out from these, and from nothing a server says. */
+export interface Calls extends OpenCalls {
+  open(call: {
+    readonly id: string
+    readonly tool: string
+    readonly class: RiskClass
+    readonly arguments: JsonObject
+    /** How many requests it may make, all together. */
+    readonly maxRequests: number
+  }): { readonly close: () => void; readonly requests: () => number }
+}
+
+export function createCalls(): Calls {
+  const open = new Map<string, OpenCall>()
+  return {
+    find: (id) => open.get(id),
+    open: ({ maxRequests, ...call }) => {
+      const tally = countRequests(maxRequests)
+      open.set(call.id, { ...call, spend: tally.spend })
+      return { close: () => open.delete(call.id), requests: tally.made }
+    },
+  }
+}
+
+/** Counted before a request is sent, so that no two share the last one. */
+function countRequests(most: number) {
+  let made = 0
+  const byUse = new Map<string, number>()
+  return {
+    made: () => made,
+    spend: (use: string, times: number | undefined): ErrorCode | undefined => {
+      const before = byUse.get(use) ?? 0
+      if (times !== undefined && before >= times) return 'call_times_exceeded'
+      if (made >= most) return 'call_requests_exceeded'
+      made += 1
+      byUse.set(use, before + 1)
+      return undefined
+    },
+  }
+}

@@ -1,0 +1,113 @@
+import {
+  type Access,
+  type Facts,
+  isJsonObject,
+  type JsonObject,
+  type ReasonCode,
+  type RecordEvent,
+  type RiskClass,
+  type Server,
+} from '../model/index.ts'
+import type { Inside } from './gateway.ts'
+import type { Message } from './message.ts'
+
+/** A call of a tool that may be made, as it will be known while it is open. */
+export interface ToolCall {
+  readonly id: string
+  readonly tool: string
+  readonly class: RiskClass
+  readonly arguments: JsonObject
+  readonly digest: string
+  readonly rule: string
+  /** Resources of the downstreams that the tool uses. */
+  readonly audiences: readonly string[]
+}
+
+export type DecidedCall =
+  | { readonly effect: 'allow'; readonly call: ToolCall }
+  | {
+      readonly effect: 'deny'
+      readonly reason: ReasonCode
+      readonly rule: string
+      readonly tool: string
+      /** Whether the client is told no more than of a tool that does not exist. */
+      readonly hidden: boolean
+    }
+
+const none: JsonObject = {}
+
+/** Decided is on the body, by the very name that the server will read; no header is asked. */
+export function decideCall(
+  { params }: Extract<Message, { kind: 'request' }>,
+  access: Access,
+  server: Server,
+  inside: Inside,
+): DecidedCall {
+  const { name, arguments: args = none } = params
+  const tool = typeof name === 'string' ? name : ''
+  if (!isJsonObject(args) || typeof name !== 'string')
+    return { effect: 'deny', reason: 'message_malformed', rule: 'params', tool, hidden: false }
+  const barred = inside.gate.check({ ...workOf(access), tool }, access.rev)
+  if (barred !== undefined)
+    return { effect: 'deny', reason: barred.reason, rule: 'revocation', tool, hidden: false }
+  const decision = inside.policy.call(factsOf(access, tool))
+  if (decision.effect === 'deny') {
+    const asks =
+      decision.reason === 'tool_confirm_unavailable' || decision.reason === 'tool_approval_unavailable'
+    return { ...decision, tool, hidden: !asks }
+  }
+  const { permit, rule } = decision
+  const audiences = permit.uses.flatMap(
+    ({ downstream }) => inside.policy.downstream(downstream)?.resource ?? [],
+  )
+  return {
+    effect: 'allow',
+    call: {
+      id: inside.newCallId(),
+      tool,
+      class: permit.class,
+      arguments: args,
+      digest: inside.digest(args),
+      rule,
+      audiences: [...new Set([server.resource, ...audiences])].filter((it) => access.audiences.includes(it)),
+    },
+  }
+}
+
+export function factsOf({ session }: Access, tool: string): Facts {
+  const { principal, client, server, groups, groupsComplete } = session
+  return { principal, client, server, groups, groupsComplete, tool }
+}
+
+export function workOf({ session: { principal, client, server, sid } }: Access) {
+  return { principal, client, server, sid }
+}
+
+export const whoOf = ({ session, actor, jti }: Access): RecordEvent['who'] => ({
+  principal: session.principal,
+  client: session.client,
+  server: session.server,
+  sid: session.sid,
+  jti,
+  ...(actor === undefined ? {} : { actor }),
+})
+
+export function recordRefusedCall(
+  denied: Extract<DecidedCall, { effect: 'deny' }>,
+  { access, requestId }: { readonly access: Access; readonly requestId: string },
+  { audit, log, policy }: Inside,
+): void {
+  const event: RecordEvent = {
+    kind: 'denial',
+    request: requestId,
+    who: whoOf(access),
+    tool: denied.tool,
+    decision: 'deny',
+    reason: denied.reason,
+    rule: denied.rule,
+    policy: policy.version,
+  }
+  audit.note(event, 'handed').catch((error: unknown) => {
+    log.error('denial_not_recorded', { request: requestId }, error)
+  })
+}
