@@ -1,15 +1,21 @@
 import type { Downstream, Operation, ReasonCode, RiskClass, Server, Tool, Use } from '../model/index.ts'
 import { riskOrder } from '../model/index.ts'
+import type { HeldUse } from './held-use.ts'
 import type { Step } from './policy.ts'
 import type { Rule } from './rules.ts'
 
 type PlacedUse = Use & { readonly place: string }
 
+/** The uses of a tool by downstream and operation: of several that cover one operation, the first. */
+export type HeldUses = ReadonlyMap<string, HeldUse>
+
+export const useKey = (downstream: string, { id }: Operation): string => `${downstream} ${id}`
+
 export interface CompiledTool {
   readonly name: string
   readonly place: string
   readonly tool: Tool
-  readonly uses: readonly PlacedUse[]
+  readonly uses: HeldUses
   /** Absent: whoever the server allows. Present and empty: nobody. */
   readonly allow?: readonly Rule[]
 }
@@ -55,6 +61,8 @@ export type Denied = { readonly effect: 'deny'; readonly reason: ReasonCode; rea
 export interface Granted {
   readonly effect: 'allow'
   readonly rule: string
+  /** Set where a tool was asked. */
+  readonly use?: HeldUse
 }
 
 /** What a request is about: an operation of a known downstream, and the class that counts. */
@@ -72,7 +80,7 @@ export const level = (risk: RiskClass): number => riskOrder.indexOf(risk)
 /** The later of two classes, where two sources name one (design §5). */
 export const stricter = (a: RiskClass, b: RiskClass): RiskClass => (level(a) >= level(b) ? a : b)
 
-export function covers(use: Use, { downstream, operation }: Target): boolean {
+export function covers(use: Use, { downstream, operation }: Omit<Target, 'risk'>): boolean {
   if (use.downstream !== downstream.name) return false
   return use.operation === undefined || use.operation === operation.id
 }

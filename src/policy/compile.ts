@@ -1,10 +1,19 @@
 import type { Decision, Downstream, Facts, Operation, Server, Tool, Use } from '../model/index.ts'
 import { errorTable } from '../model/index.ts'
 import { admission } from './admission.ts'
-import type { Bundle, CompiledDownstream, CompiledServer, CompiledTool } from './bundle.ts'
+import {
+  type Bundle,
+  type CompiledDownstream,
+  type CompiledServer,
+  type CompiledTool,
+  covers,
+  type HeldUses,
+  useKey,
+} from './bundle.ts'
 import { callable } from './call.ts'
 import { judge } from './decide.ts'
 import { connect } from './connect.ts'
+import { type HeldUse, holdUse } from './held-use.ts'
 import { compileMatcher, type Matcher } from './match.ts'
 import { Permit } from './permit.ts'
 import type { Explanation, Policy, Step } from './policy.ts'
@@ -20,10 +29,11 @@ export interface PolicyInput {
 
 /** Compile once, decide often. Later entries of one name are ignored: the configuration refuses duplicates. */
 export function compilePolicy(input: PolicyInput): Policy {
+  const downstreams = byName(input.downstreams.map(compileDownstream))
   const bundle: Bundle = {
     tenant: input.tenant,
-    servers: byName(input.servers.map(compileServer)),
-    downstreams: byName(input.downstreams.map(compileDownstream)),
+    servers: byName(input.servers.map((server) => compileServer(server, downstreams))),
+    downstreams,
   }
   const matchers = new Map(input.downstreams.map((it) => [it.name, compileMatcher(it.operations)] as const))
   return {
@@ -49,8 +59,8 @@ function lookUp(matchers: ReadonlyMap<string, Matcher>, name: string): Matcher {
 function decide(bundle: Bundle, facts: Facts, version: string): Decision<Permit> {
   const verdict = judge(bundle, facts)
   if (verdict.effect === 'deny') return { effect: 'deny', reason: verdict.reason, rule: verdict.rule }
-  const { downstream, operation, rule } = verdict
-  const permit = Permit.of({ facts, downstream, operation, rule, policy: version })
+  const { downstream, operation, rule, use } = verdict
+  const permit = Permit.of({ facts, downstream, operation, rule, policy: version, use })
   return { effect: 'allow', permit, reason: 'allowed', rule }
 }
 
@@ -98,7 +108,9 @@ function compileDownstream(downstream: Downstream): CompiledDownstream {
   }
 }
 
-function compileServer(server: Server): CompiledServer {
+type Downstreams = Bundle['downstreams']
+
+function compileServer(server: Server, downstreams: Downstreams): CompiledServer {
   const place = `servers.${server.name}`
   const used = [...server.direct, ...server.tools.flatMap((tool) => tool.uses)]
   return {
@@ -107,22 +119,36 @@ function compileServer(server: Server): CompiledServer {
     server,
     allow: placed(`${place}.allow`, server.allow),
     deny: placed(`${place}.deny`, server.deny),
-    direct: compileUses(`${place}.direct`, server.direct),
-    tools: byName(server.tools.map((tool) => compileTool(`${place}.tools.${tool.name}`, tool))),
+    direct: placedUses(`${place}.direct`, server.direct),
+    tools: byName(server.tools.map((tool) => compileTool(`${place}.tools.${tool.name}`, tool, downstreams))),
     reachable: [...new Set(used.map((use) => use.downstream))].sort(),
   }
 }
 
-function compileTool(place: string, tool: Tool): CompiledTool {
+function compileTool(place: string, tool: Tool, downstreams: Downstreams): CompiledTool {
   return {
     name: tool.name,
     place,
     tool,
-    uses: compileUses(`${place}.uses`, tool.uses),
+    uses: holdUses(placedUses(`${place}.uses`, tool.uses), downstreams),
     ...(tool.allow === undefined ? {} : { allow: placed(`${place}.allow`, tool.allow) }),
   }
 }
 
-function compileUses(place: string, uses: readonly Use[]): CompiledTool['uses'] {
+function placedUses(place: string, uses: readonly Use[]): CompiledServer['direct'] {
   return uses.map((use, index) => ({ ...use, place: `${place}[${index}]` }))
+}
+
+function holdUses(uses: CompiledServer['direct'], downstreams: Downstreams): HeldUses {
+  const held = new Map<string, HeldUse>()
+  for (const use of uses) {
+    const found = downstreams.get(use.downstream)
+    if (found === undefined) continue
+    for (const operation of found.operations.values()) {
+      const key = useKey(found.name, operation)
+      const target = { downstream: found.downstream, operation }
+      if (covers(use, target) && !held.has(key)) held.set(key, holdUse(use, operation))
+    }
+  }
+  return held
 }

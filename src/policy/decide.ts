@@ -30,7 +30,7 @@ export function judge(bundle: Bundle, facts: Facts, trace?: Trace): Verdict {
       : withinTool(admitted.server, facts.tool, { facts, target }, trace)
   if (granted.effect === 'deny') return granted
   trace?.({ step: 'outcome', held: true, note: `${operation.id} (${risk}) is permitted by ${granted.rule}` })
-  return { effect: 'allow', rule: granted.rule, downstream, operation }
+  return { ...granted, downstream, operation }
 }
 
 /** What the request is about: a known downstream that the token names, and an operation whose class may be done. */

@@ -10,6 +10,8 @@
  * sent. A replica may assume that the same facts and the same bundle version give the same decision everywhere.
  */
 export { compilePolicy } from './compile.ts'
-export { operationId, parseTemplate } from './template.ts'
+export { type Binding, completeUse, type HeldUse, pathParameters, type Source } from './held-use.ts'
+export { parseParameter, parsePart, type Part, partKey, type Pointer } from './parts.ts'
+export { decodePath, operationId, parseTemplate } from './template.ts'
 export type { Permit } from './permit.ts'
 export type { Explanation, Policy } from './policy.ts'

@@ -1,4 +1,5 @@
 import type { Downstream, Facts, Operation } from '../model/index.ts'
+import type { HeldUse } from './held-use.ts'
 
 /**
  * Leave to do one operation at one downstream, for the facts it was decided on. The constructor is private to the
@@ -11,13 +12,16 @@ export class Permit {
   readonly rule: string
   /** Version of the policy bundle that decided. */
   readonly policy: string
+  /** How the request is held to its call; absent where there is none. */
+  readonly use: HeldUse | undefined
 
-  private constructor({ facts, downstream, operation, rule, policy }: Pick<Permit, keyof Permit>) {
+  private constructor({ facts, downstream, operation, rule, policy, use }: Pick<Permit, keyof Permit>) {
     this.facts = facts
     this.downstream = downstream
     this.operation = operation
     this.rule = rule
     this.policy = policy
+    this.use = use
   }
 
   /** For `decide` only; not exported from the face of the room. */

@@ -4,7 +4,6 @@ import {
   asker,
   type CompiledServer,
   type CompiledTool,
-  covers,
   type Denied,
   deny,
   type Granted,
@@ -14,7 +13,9 @@ import {
   type Target,
   toolOf,
   type Trace,
+  useKey,
 } from './bundle.ts'
+import { bindingNote } from './held-use.ts'
 import { firstAllowing, unmetNote } from './rules.ts'
 
 export interface ToolCase {
@@ -40,13 +41,15 @@ export function withinTool(
   if (!ask('tool allow rules', allowed, allowNote)) {
     return deny('not_allowed', `${place}.allow`)
   }
-  const use = tool.uses.find((it) => covers(it, target))
+  const use = tool.uses.get(useKey(target.downstream.name, target.operation))
   const useNote = () => (use === undefined ? 'not used by the tool' : `listed at ${use.place}`)
   if (!ask('uses', use, useNote)) {
     return deny('tool_does_not_use', `${place}.uses`)
   }
   const refused = toolClass(tool, facts, target, trace) ?? people(tool, trace)
-  return refused ?? { effect: 'allow', rule: use.place }
+  if (refused !== undefined) return refused
+  trace?.({ step: 'binding', held: true, note: bindingNote(use) })
+  return { effect: 'allow', rule: use.place, use }
 }
 
 /** The tool's class is a ceiling; where the call carries a class too, both are. `never` is no ceiling but a refusal. */
