@@ -8,5 +8,8 @@ import type { JsonObject, Secret } from '../model/index.ts'
  */
 export function createDigest(key: Secret<Uint8Array>): (args: JsonObject) => string {
   const bytes = key.reveal()
-  return (args) => createHmac('sha256', bytes).update(canonicalize(args) ?? '').digest('base64url')
+  return (args) =>
+    createHmac('sha256', bytes)
+      .update(canonicalize(args) ?? '')
+      .digest('base64url')
 }

@@ -24,11 +24,27 @@ export function eraOfMessage(message: Message, head: Head): Era {
   const told = message.kind === 'response' ? undefined : metaVersion(message)
   const { version } = head
   if (told === undefined && (version === undefined || !isModern(version))) return legacyMessage(message, head)
+  if (told === undefined && message.kind !== 'response') throw new SallyportError('protocol_meta_missing')
   if (told === undefined || version !== told) throw new SallyportError('protocol_mismatch')
   if (!modernVersions.includes(told)) throw new SallyportError('protocol_version_unsupported')
   if (message.kind === 'response' || head.session !== undefined) throw new SallyportError('protocol_mismatch')
   checkMirrored(message, head)
   return 'modern'
+}
+
+/** What a client may do about a version that is not served. */
+export interface Versions {
+  readonly requested: string
+  readonly supported: readonly string[]
+}
+
+/** A client of the modern protocol chooses among modern ones; one that is too old is told all. */
+export function versionsFor(message: Message | undefined, { version }: Head): Versions {
+  const told = message === undefined || message.kind === 'response' ? undefined : metaVersion(message)
+  const asked = message?.kind === 'request' ? message.params['protocolVersion'] : undefined
+  const requested = told ?? version ?? (typeof asked === 'string' ? asked : '')
+  const supported = told === undefined ? [...legacyVersions, ...modernVersions] : modernVersions
+  return { requested: requested.slice(0, 64), supported }
 }
 
 /** `GET` opens a stream and `DELETE` ends a session: there is neither in the modern protocol. */
@@ -39,8 +55,10 @@ export function checkBodiless({ version }: Head): void {
 
 function legacyMessage(message: Message, head: Head): Era {
   checkVersion(head.version)
-  // Only the modern protocol has these; beside an older version they are somebody's attempt to be read in two ways.
-  if (head.method !== undefined || head.name !== undefined) throw new SallyportError('protocol_mismatch')
+  // Only the modern protocol has these. Some clients send them always; where they say another thing than the body, or
+  // without a version, they are an attempt to be read in two ways.
+  if (head.name !== undefined && head.version === undefined) throw new SallyportError('protocol_mismatch')
+  if (message.kind !== 'response') checkRepeated(message, head)
   if (message.kind === 'request' && message.method === 'initialize') {
     const asked = message.params['protocolVersion']
     if (typeof asked === 'string') checkVersion(asked)
@@ -73,11 +91,17 @@ const named = new Map([
 ])
 
 /** The headers that repeat the body, for those who route by them, say what the body says. Decided is by the body. */
-function checkMirrored({ method, params }: Exclude<Message, { kind: 'response' }>, head: Head): void {
-  if (head.method === undefined || mirrored(head.method) !== method)
+function checkMirrored(message: Exclude<Message, { kind: 'response' }>, head: Head): void {
+  const needed = named.has(message.method)
+  if (head.method === undefined || (needed && head.name === undefined))
     throw new SallyportError('protocol_mismatch')
+  checkRepeated(message, head)
+}
+
+function checkRepeated({ method, params }: Exclude<Message, { kind: 'response' }>, head: Head): void {
   const field = named.get(method)
-  if (field === undefined) return
-  if (head.name === undefined || mirrored(head.name) !== params[field])
-    throw new SallyportError('protocol_mismatch')
+  const other =
+    (head.method !== undefined && mirrored(head.method) !== method) ||
+    (head.name !== undefined && field !== undefined && mirrored(head.name) !== params[field])
+  if (other) throw new SallyportError('protocol_mismatch')
 }

@@ -93,7 +93,8 @@ function relay(passing: Passing, res: ServerResponse, inside: Inside, then: (end
     done: (ended) => {
       clearTimeout(timer)
       close?.()
-      if (ended.error !== undefined) answerError(ended.error, { ...passing, streams: ended.streams }, res, inside)
+      if (ended.error !== undefined)
+        answerError(ended.error, { ...passing, streams: ended.streams }, res, inside)
       then(ended)
     },
   })
@@ -201,7 +202,6 @@ function answerError(
     log.warn('gateway_failed', { request: requestId, server: fronted.server.name }, error)
   if (res.destroyed) return
   if (!res.headersSent) refuse(res, error, context)
-  else if (streams && id !== undefined)
-    res.end(`data: ${rpcError(error, context)}\n\n`)
+  else if (streams && id !== undefined) res.end(`data: ${rpcError(error, context)}\n\n`)
   else res.destroy()
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readBearer } from '../egress/index.ts'
 import { type Access, asSallyportError, SallyportError, type Server } from '../model/index.ts'
-import { checkBodiless, type Era, eraOfMessage } from './era.ts'
+import { checkBodiless, type Era, eraOfMessage, type Versions, versionsFor } from './era.ts'
 import { forward } from './forward.ts'
 import type { Fronted, Inside } from './gateway.ts'
 import { type Head, readHead } from './head.ts'
@@ -18,6 +18,7 @@ interface Turn {
   readonly requestId: string
   fronted: Fronted | undefined
   id: RequestId | undefined
+  versions: Versions | undefined
 }
 
 /**
@@ -25,7 +26,14 @@ interface Turn {
  * answered in JSON-RPC, with the status that MCP gives it.
  */
 export async function handle(req: IncomingMessage, res: ServerResponse, inside: Inside): Promise<void> {
-  const turn: Turn = { req, res, requestId: inside.newRequestId(), fronted: undefined, id: undefined }
+  const turn: Turn = {
+    req,
+    res,
+    requestId: inside.newRequestId(),
+    fronted: undefined,
+    id: undefined,
+    versions: undefined,
+  }
   try {
     await live(turn, inside)
   } catch (error) {
@@ -78,7 +86,7 @@ async function post(turn: Turn, { head, access, fronted }: Known, inside: Inside
   const body = await collect(req, head, inside)
   const message = readOr(body, turn)
   if (message.kind === 'request') turn.id = message.id
-  const era = eraOfMessage(message, head)
+  const era = eraOr(turn, message, head)
   if (head.session !== undefined) inside.sessions.check(head.session, fronted.server.name, access)
   const passing = { requestId, method: 'POST', body, head, access, fronted, era }
   if (message.kind !== 'request' || message.method !== 'tools/call') {
@@ -111,6 +119,16 @@ function callTool(
     .end(answer)
 }
 
+function eraOr(turn: Turn, message: Message, head: Head): Era {
+  try {
+    return eraOfMessage(message, head)
+  } catch (error) {
+    const known = asSallyportError(error)
+    if (known.code === 'protocol_version_unsupported') turn.versions = versionsFor(message, head)
+    throw known
+  }
+}
+
 function readOr(body: Buffer, turn: Turn): Message {
   try {
     return readMessage(body)
@@ -139,11 +157,15 @@ function answerMetadata({ req, res }: Turn, server: Server, { issuer }: Inside):
   }
 }
 
-function fail({ req, res, requestId, fronted, id }: Turn, error: SallyportError, { log }: Inside): void {
+function fail(
+  { req, res, requestId, fronted, id, versions }: Turn,
+  error: SallyportError,
+  { log }: Inside,
+): void {
   if (error.row.status >= 500)
     log.warn('gateway_failed', { request: requestId, server: fronted?.server.name }, error)
   const headers = error.code === 'method_refused' ? { allow: methods } : {}
-  refuse(res, error, { id, requestId, metadata: fronted?.metadata, headers })
+  refuse(res, error, { id, requestId, metadata: fronted?.metadata, versions, headers })
   // What is left of a body that is not wanted is not waited for.
   if (!req.complete) req.resume()
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { type Json, type SallyportError } from '../model/index.ts'
-import { legacyVersions, modernVersions } from './era.ts'
+import type { Versions } from './era.ts'
 import type { RequestId } from './message.ts'
 
 export interface RefusalContext {
@@ -9,6 +9,8 @@ export interface RefusalContext {
   readonly requestId: string
   /** Where the metadata of the resource is (RFC 9728 §5.1); absent where no token would help. */
   readonly metadata: string | undefined
+  /** Where the version is the reason: what was asked for, and what is served. */
+  readonly versions?: Versions | undefined
   /** Headers that go with this status, such as `allow`. */
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -18,6 +20,7 @@ const rpcCodes = new Map<string, number>([
   ['json_malformed', -32_700],
   ['json_ambiguous', -32_600],
   ['message_malformed', -32_600],
+  ['protocol_meta_missing', -32_602],
   ['protocol_mismatch', -32_020],
   ['protocol_version_unsupported', -32_022],
 ])
@@ -44,17 +47,15 @@ export function refuse(res: ServerResponse, error: SallyportError, context: Refu
   res.end(body)
 }
 
-export function rpcError(error: SallyportError, { id, requestId }: RefusalContext): string {
+export function rpcError(error: SallyportError, { id, requestId, versions }: RefusalContext): string {
   const { code, row } = error
-  const supported =
-    code === 'protocol_version_unsupported' ? { supported: [...legacyVersions, ...modernVersions] } : {}
   return JSON.stringify({
     jsonrpc: '2.0',
     id: id ?? null,
     error: {
       code: rpcCodes.get(code) ?? row.status,
       message: row.sentence,
-      data: { code, request_id: requestId, next: row.next, ...supported },
+      data: { code, request_id: requestId, next: row.next, ...versions },
     },
   })
 }

@@ -284,6 +284,12 @@ export const errorTable = {
     'none',
     'The headers and the body of the message say different things, or are of two protocol versions.',
   ),
+  protocol_meta_missing: row(
+    400,
+    'caller',
+    'none',
+    'The message does not name its protocol version in _meta, as this version of MCP demands.',
+  ),
   protocol_session_unknown: row(404, 'caller', 'none', 'There is no such MCP session; begin a new one.'),
   server_failed: row(502, 'operator', 'none', 'The MCP server did not answer as it should.'),
   server_refused: row(502, 'operator', 'configure', 'The MCP server does not take the call token.'),
