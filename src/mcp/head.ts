@@ -8,6 +8,7 @@ export interface Head {
   readonly authorization: string | undefined
   readonly type: string | undefined
   readonly length: number | undefined
+  readonly chunked: boolean
   readonly encoded: boolean
   readonly version: string | undefined
   readonly session: string | undefined
@@ -62,6 +63,7 @@ export function readHead({ httpVersion, rawHeaders }: IncomingMessage): Head {
     authorization: seen.get('authorization'),
     type: seen.get('content-type'),
     length: length === undefined ? undefined : Number(length),
+    chunked: seen.has('transfer-encoding'),
     encoded: seen.has('content-encoding'),
     version: seen.get('mcp-protocol-version'),
     session: seen.get('mcp-session-id'),

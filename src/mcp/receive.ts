@@ -22,6 +22,8 @@ export function checkDoor({ host, origin }: Head, slice: Pick<GatewaySlice, 'hos
  */
 export function collect(req: IncomingMessage, head: Head, slice: GatewaySlice): Promise<Buffer> {
   const { messageBytes, stallMs } = slice
+  // The listener makes no stream for a request that declares no body.
+  if (!head.chunked && (head.length ?? 0) === 0) return Promise.resolve(Buffer.alloc(0))
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = []
     let size = 0
