@@ -1,6 +1,7 @@
 /**
  * The real parts of the tests under test/real: one OpenBao and one Keycloak for the whole run, started before the
- * first test and ended after the last, and HTTP clients of other languages. Tests share them, so each takes mounts, keys and sessions of its own.
+ * first test and ended after the last, HTTP clients of other languages, and the MCP conformance suite. Tests share them,
+ * so each takes mounts, keys and sessions of its own.
  * Where a part may be missing (SALLYPORT_TEST_OFFLINE=1) a suite skips itself, and the skips are counted:
  *
  *     describe.skipIf(parts().keycloak === undefined)('…', () => { … })
@@ -34,14 +35,17 @@ export interface Parts {
   readonly openbao?: BaoAddress
   readonly keycloak?: KeycloakPart
   readonly clients?: Clients
+  /** The folder with the MCP conformance suite. */
+  readonly conformance?: string
 }
 
 export function parts(): Parts {
-  const { openbao, keycloak, clients } = inject('parts')
+  const { openbao, keycloak, clients, conformance } = inject('parts')
   return {
     ...(openbao === undefined ? {} : { openbao: { address: openbao.address, rootToken: openbao.rootToken } }),
     ...(keycloak === undefined ? {} : { keycloak: keycloakPart(keycloak.baseUrl) }),
     ...(clients === undefined ? {} : { clients }),
+    ...(conformance === undefined ? {} : { conformance }),
   }
 }
 

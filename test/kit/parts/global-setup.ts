@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node'
 import { type Clients, obtainClients } from './clients.ts'
+import { obtainConformanceSuite } from './conformance.ts'
 import { obtainKeycloak, startKeycloak } from './keycloak.ts'
 import { obtainOpenBao, startOpenBaoAt } from './openbao.ts'
 import { say } from './run.ts'
@@ -9,6 +10,8 @@ export interface StartedParts {
   readonly openbao?: { readonly address: string; readonly rootToken: string; readonly binary: string }
   readonly keycloak?: { readonly baseUrl: string }
   readonly clients?: Clients
+  /** The folder with the MCP conformance suite. */
+  readonly conformance?: string
 }
 
 declare module 'vitest' {
@@ -26,7 +29,7 @@ export async function setup(project: TestProject): Promise<Stop> {
   const stop = async () => {
     await Promise.all(stops.map((each) => each()))
   }
-  const results = await Promise.allSettled([openbao(stops), keycloak(stops), clients()])
+  const results = await Promise.allSettled([openbao(stops), keycloak(stops), clients(), conformance()])
   const failures = results
     .filter((result) => result.status === 'rejected')
     .map(({ reason }) => reason as unknown)
@@ -35,8 +38,8 @@ export async function setup(project: TestProject): Promise<Stop> {
     for (const failure of failures) say(failure instanceof Error ? failure.message : String(failure))
     throw new Error('a real part of the tests could not be had: see the lines above')
   }
-  const [bao, kc, http] = results.map((result) => (result.status === 'fulfilled' ? result.value : {}))
-  project.provide('parts', { ...bao, ...kc, ...http })
+  const [bao, kc, http, suite] = results.map((result) => (result.status === 'fulfilled' ? result.value : {}))
+  project.provide('parts', { ...bao, ...kc, ...http, ...suite })
   say(`ready in ${((performance.now() - started) / 1000).toFixed(1)} s`)
   return stop
 }
@@ -62,6 +65,11 @@ async function keycloak(stops: Stop[]): Promise<Pick<StartedParts, 'keycloak'>> 
 async function clients(): Promise<Pick<StartedParts, 'clients'>> {
   const found = await obtainClients()
   return found === undefined ? skipped('HTTP clients') : { clients: found }
+}
+
+async function conformance(): Promise<Pick<StartedParts, 'conformance'>> {
+  const found = await obtainConformanceSuite()
+  return found === undefined ? skipped('MCP conformance suite') : { conformance: found }
 }
 
 function skipped(part: string): Record<string, never> {
