@@ -19,6 +19,7 @@ const targets = {
   bench: ['bench/main.ts'],
   'bench-micro': ['bench/micro.ts'],
   defences: ['scripts/defences.mjs'],
+  conformance: ['test/conformance/run.ts'],
 }
 
 const say = (line) => process.stderr.write(`${line}\n`)
