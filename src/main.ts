@@ -70,11 +70,7 @@ function startClean(data: string): void {
   writeFileSync(join(data, devMarker), 'sallyport dev removes everything in this folder at each start\n')
 }
 
-async function announce(
-  form: string,
-  instance: Instance,
-  faces: Faces,
-): Promise<void> {
+async function announce(form: string, instance: Instance, faces: Faces): Promise<void> {
   const lines =
     form === 'dev'
       ? [

@@ -17,18 +17,8 @@ import {
   type Proof,
   writeCapability,
 } from './identity/index.ts'
-import {
-  type Access,
-  type Clock,
-  epoch,
-  millis,
-  type Scope,
-  Secret,
-  type Seq,
-  type Server,
-  type Session,
-} from './model/index.ts'
-import { createDigest, createGateway, type Gateway } from './mcp/index.ts'
+import { type Clock, epoch, millis, type Scope, type Seq, type Session } from './model/index.ts'
+import type { Gateway } from './mcp/index.ts'
 import { compilePolicy, type Policy } from './policy/index.ts'
 import {
   createHorizon,
@@ -39,6 +29,8 @@ import {
   type Revocations,
 } from './revocation/index.ts'
 import { agreesWithWitness, type State } from './storage/index.ts'
+import { openGateway } from './wire-gateway.ts'
+import { withHorizon } from './with-horizon.ts'
 import { createHealth, createMetrics, type Health, type Log, type Metrics } from './telemetry/index.ts'
 
 export const clock: Clock = {
@@ -100,7 +92,7 @@ export async function openInstance(
     health.ready('log')
     const egressHosts: string[] = []
     const gatewayHosts: string[] = []
-    const gateway = openGateway(base, rooms, gatewayHosts)
+    const gateway = openGateway({ ...base, ...rooms, clock, random }, gatewayHosts)
     const egress = openEgress(base, { ...rooms, gateway }, egressHosts)
     const stopPruning = await keepPruned(base)
     const stopSettling = await keepSettled(base, rooms)
@@ -190,66 +182,6 @@ async function openCallers(
   return { identity, admin }
 }
 
-function openGateway(base: Base, { identity }: Rooms, hosts: readonly string[]): Gateway {
-  const { config, replica, serverDial, keyring } = base
-  const { headersTimeout, idleTimeout, call, messageBytes, requests } = config.limits
-  return createGateway(
-    {
-      hosts,
-      origins: [],
-      servers: config.servers,
-      issuer: config.login.issuer,
-      messageBytes,
-      callMs: call * 1000,
-      stallMs: headersTimeout * 1000,
-      idleMs: idleTimeout * 1000,
-      maxRequests: requests,
-    },
-    {
-      ...base,
-      identity,
-      anonymous: createAnonymous(config, identity),
-      gate: replica.gate,
-      live: replica.live,
-      transport: serverDial.transport,
-      digest: createDigest(keyring.derive('call parameters')),
-      clock,
-      newRequestId: randomUUID,
-      newCallId: randomUUID,
-    },
-  )
-}
-
-/** Who clients without a token are, where the configuration says it: a user of no IdP, signed in anew now and then. */
-function createAnonymous({ url, tenant }: Config, identity: OpenIdentity) {
-  const life = 900
-  const known = new Map<string, Promise<Access>>()
-  return (server: Server): Promise<Access> | undefined => {
-    if (server.anonymous === undefined) return undefined
-    const now = clock.now()
-    const key = `${server.name} ${Math.floor(now / (life / 2))}`
-    const before = known.get(key)
-    if (before !== undefined) return before
-    const entering = identity.enterAnonymous(
-      {
-        principal: { kind: 'user', tenant, issuer: `${url}/anonymous`, subject: server.anonymous },
-        client: 'unverified',
-        issuedAt: now,
-        expiresAt: epoch(now + life),
-        scopes: [],
-        groups: [],
-        groupsComplete: true,
-        token: new Secret('', 'no token'),
-      },
-      server,
-    )
-    known.clear()
-    known.set(key, entering)
-    entering.catch(() => known.delete(key))
-    return entering
-  }
-}
-
 function openEgress(
   base: Base,
   { identity, exchange, gateway }: Rooms & { readonly gateway: Gateway },
@@ -279,24 +211,6 @@ function openEgress(
       newRequestId: randomUUID,
     },
   )
-}
-
-/** Remembers until when what is injected works, for receipts. */
-function withHorizon(exchange: Exchange, horizon: Horizon): Pick<Exchange, 'acquire' | 'refused'> {
-  type Acquire = Exchange['acquire']
-  const note = (need: Parameters<Acquire>[0], credential: Awaited<ReturnType<Acquire>>) => {
-    if (credential.expiresAt === undefined) return credential
-    const { principal, client, server, sid } = need.access.session
-    horizon.note({ principal, client, server, sid, downstream: need.downstream.name }, credential.expiresAt)
-    return credential
-  }
-  return {
-    refused: exchange.refused,
-    acquire: (need) => {
-      const credential = exchange.acquire(need)
-      return credential instanceof Promise ? credential.then((it) => note(need, it)) : note(need, credential)
-    },
-  }
 }
 
 /** Forgets the sessions of a scope, and tells by which claim their sign-ins were dated. */

@@ -57,17 +57,20 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Open
     verifySessionToken(jws, { issuer, keys, sessions: table, clock })
   const enter = <T>(input: EstablishInput, seal: (access: Access, now: number) => T): Promise<T> =>
     establish(input, seal, options, { ...deps, table })
+  const bearing = (subject: VerifiedSubject, server: Server): EstablishInput => ({
+    subject,
+    server,
+    asked: undefined,
+    scopes: subject.scopes,
+    asBearer: true,
+  })
   const { identify, enterAt, forget } = createIdentify({
     issuer,
     servers: options.servers,
     clock,
     verifySession,
     verifySubject,
-    enter: (subject, server) =>
-      enter(
-        { subject, server, asked: undefined, scopes: subject.scopes, asBearer: true },
-        (access) => access,
-      ),
+    enter: (subject, server) => enter(bearing(subject, server), asItIs),
   })
   const claims = { issuer, environment: options.environment, severalLogins: options.logins.length > 1 }
   const tokens = createTokenService(
@@ -75,26 +78,20 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Open
     { ...deps, keys, verifySubject, verifySession, establish: enter },
   )
   const authenticate = createAuthenticate(options.servers, deps.capabilities)
-  const mintCall: OpenIdentity['mintCall'] = (access, told) =>
-    keys.sign(sessionClaims(access, clock.now(), claims, told), access.expiresAt)
-  const enterAnonymous = (subject: VerifiedSubject, server: Server): Promise<Access> =>
-    establish(
-      { subject, server, asked: undefined, scopes: [], asBearer: true },
-      (access) => access,
-      options,
-      // There is no token that an exchange could be asked with.
-      { ...deps, table, hand: () => undefined },
-    )
+  // Without a token there is nothing that an exchange could be asked with.
+  const withoutToken = { ...deps, table, hand: () => undefined }
   return {
     issuer,
     verifySubject,
     identify,
     enterAt,
-    enterAnonymous,
-    mintCall,
+    enterAnonymous: (subject, server) => establish(bearing(subject, server), asItIs, options, withoutToken),
+    mintCall: (access, told) => keys.sign(sessionClaims(access, clock.now(), claims, told), access.expiresAt),
     forget,
     authenticate,
     tokens,
     keys,
   }
 }
+
+const asItIs = (access: Access): Access => access

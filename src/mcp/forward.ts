@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { type Access, asSallyportError, epoch, type RecordEvent, SallyportError } from '../model/index.ts'
+import { showsLinks } from './ask.ts'
 import { type AnswerView, asItComes, eventView, listView } from './answer-view.ts'
 import type { Era } from './era.ts'
 import type { Fronted, Inside } from './gateway.ts'
@@ -82,7 +83,7 @@ function relay(passing: Passing, res: ServerResponse, inside: Inside, then: (end
   const { access, fronted, call, method, body, head } = passing
   const work = { ...workOf(access), ...(call === undefined ? {} : { tool: call.tool, call: call.id }) }
   let timer: NodeJS.Timeout | undefined
-  let close: (() => void) | undefined
+  const closing: { close?: () => void } = {}
   const it = new Relay({
     res,
     gate: inside.gate,
@@ -92,15 +93,15 @@ function relay(passing: Passing, res: ServerResponse, inside: Inside, then: (end
     onHead: (status, answer) => judgeHead(status, answer, passing, inside),
     done: (ended) => {
       clearTimeout(timer)
-      close?.()
+      closing.close?.()
       if (ended.error !== undefined)
         answerError(ended.error, { ...passing, streams: ended.streams }, res, inside)
       then(ended)
     },
   })
-  close = inside.live.open(work, it)
+  closing.close = inside.live.open(work, it)
   if (it.ended) {
-    close()
+    closing.close()
     return
   }
   if (call !== undefined) timer = setTimeout(() => it.stop(new SallyportError('call_timeout')), inside.callMs)
@@ -183,7 +184,8 @@ function noteSession(
 ): void {
   const id = told.get('mcp-session-id')
   const begins = message?.kind === 'request' && message.method === 'initialize'
-  if (begins && id !== undefined && status < 300) sessions.begin(id, fronted.server.name, access)
+  if (begins && id !== undefined && status < 300)
+    sessions.begin(id, fronted.server.name, access, showsLinks(message.params['capabilities']))
   if (method === 'DELETE' && status < 300 && head.session !== undefined)
     sessions.end(head.session, fronted.server.name)
 }

@@ -5,6 +5,7 @@ import type { Identity, OpenIdentity } from '../identity/index.ts'
 import {
   type Access,
   type Clock,
+  type Downstream,
   type Gate,
   type JsonObject,
   type LiveWork,
@@ -18,6 +19,8 @@ import { type Calls, createCalls } from './calls.ts'
 import { handle } from './handle.ts'
 import { metadataPaths, metadataUrl } from './metadata.ts'
 import { refuse } from './refusal.ts'
+import { createRequestStates, type RequestStates } from './request-state.ts'
+import type { Seal } from './seal.ts'
 import { createMcpSessions, type McpSessions } from './sessions.ts'
 
 export interface GatewaySlice {
@@ -26,6 +29,8 @@ export interface GatewaySlice {
   /** Browser origins that are served, besides the gateway's own. */
   readonly origins: readonly string[]
   readonly servers: readonly Server[]
+  /** Where people and clients reach sallyport. */
+  readonly url: string
   /** The login's issuer, which the metadata names. */
   readonly issuer: string
   /** The longest message, event and list, in bytes. */
@@ -49,6 +54,13 @@ export interface GatewayDeps {
   readonly gate: Gate
   readonly live: LiveWork
   readonly transport: (origin: string) => Transport
+  /** Those of these downstreams to which the person has to connect first. */
+  readonly missing: (
+    access: Access,
+    server: Server,
+    uses: readonly Downstream[],
+  ) => Promise<readonly Downstream[]>
+  readonly seal: Seal
   /** Keyed digest of a call's parameters. */
   readonly digest: (args: JsonObject) => string
   readonly clock: Clock
@@ -78,6 +90,7 @@ export interface Fronted {
 export interface Inside extends GatewaySlice, GatewayDeps {
   readonly calls: Calls
   readonly sessions: McpSessions
+  readonly states: RequestStates
   readonly endpoints: ReadonlyMap<string, Fronted>
   readonly documents: ReadonlyMap<string, Server>
 }
@@ -94,7 +107,15 @@ export function createGateway(slice: GatewaySlice, deps: GatewayDeps): Gateway {
     for (const path of metadataPaths(endpoint, alone)) documents.set(path, server)
   }
   const calls = createCalls()
-  const inside: Inside = { ...slice, ...deps, calls, endpoints, documents, sessions: createMcpSessions() }
+  const inside: Inside = {
+    ...slice,
+    ...deps,
+    calls,
+    endpoints,
+    documents,
+    sessions: createMcpSessions(),
+    states: createRequestStates({ ...deps, newId: deps.newRequestId }),
+  }
   let closing = false
   return {
     calls,

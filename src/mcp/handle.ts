@@ -1,25 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readBearer } from '../egress/index.ts'
 import { type Access, asSallyportError, SallyportError, type Server } from '../model/index.ts'
-import { checkBodiless, type Era, eraOfMessage, type Versions, versionsFor } from './era.ts'
+import { checkBodiless } from './era.ts'
 import { forward } from './forward.ts'
-import type { Fronted, Inside } from './gateway.ts'
+import type { Inside } from './gateway.ts'
 import { type Head, readHead } from './head.ts'
-import { idOf, type Message, readMessage, type RequestId } from './message.ts'
+import { connectPage } from './ask.ts'
 import { resourceMetadata } from './metadata.ts'
-import { checkDoor, collect } from './receive.ts'
-import { refuse, unknownTool } from './refusal.ts'
-import { decideCall, recordRefusedCall } from './tool-call.ts'
-
-/** One request at the gateway, with what was found out about it so far, for its answer should it fail. */
-interface Turn {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  readonly requestId: string
-  fronted: Fronted | undefined
-  id: RequestId | undefined
-  versions: Versions | undefined
-}
+import { post, type Turn } from './post.ts'
+import { checkDoor } from './receive.ts'
+import { refuse } from './refusal.ts'
 
 /**
  * The life of one request: receive → route → identify → parse → decide → mint → forward. Never throws; what fails is
@@ -53,6 +43,7 @@ async function live(turn: Turn, inside: Inside): Promise<void> {
     answerMetadata(turn, document, inside)
     return
   }
+  if (answerConnect(turn, path, inside)) return
   const fronted = inside.endpoints.get(path)
   // A query has no meaning here, and is where tokens are put that no log should see.
   if (fronted === undefined) throw new SallyportError(path.includes('?') ? 'request_malformed' : 'not_found')
@@ -73,71 +64,6 @@ async function live(turn: Turn, inside: Inside): Promise<void> {
   }
 }
 
-interface Known {
-  readonly head: Head
-  readonly access: Access
-  readonly fronted: Fronted
-}
-
-async function post(turn: Turn, { head, access, fronted }: Known, inside: Inside): Promise<void> {
-  const { req, res, requestId } = turn
-  if (!/^application\/json(?:$|[ ;])/i.test(head.type ?? '') || head.encoded)
-    throw new SallyportError('media_type_refused')
-  const body = await collect(req, head, inside)
-  const message = readOr(body, turn)
-  if (message.kind === 'request') turn.id = message.id
-  const era = eraOr(turn, message, head)
-  if (head.session !== undefined) inside.sessions.check(head.session, fronted.server.name, access)
-  const passing = { requestId, method: 'POST', body, head, access, fronted, era }
-  if (message.kind !== 'request' || message.method !== 'tools/call') {
-    forward({ ...passing, message, call: undefined }, res, inside)
-    return
-  }
-  callTool(passing, message, { turn, inside })
-}
-
-/** A tool that may not be called is, for its client, one that does not exist. Why it may not be stands in the record. */
-function callTool(
-  passing: Known & { requestId: string; method: string; body: Buffer; era: Era },
-  message: Extract<Message, { kind: 'request' }>,
-  { turn, inside }: { readonly turn: Turn; readonly inside: Inside },
-): void {
-  const decided = decideCall(message, passing.access, passing.fronted.server, inside)
-  if (decided.effect === 'allow') {
-    forward({ ...passing, message, call: decided.call }, turn.res, inside)
-    return
-  }
-  recordRefusedCall(decided, { ...passing, requestId: turn.requestId }, inside)
-  if (!decided.hidden) throw new SallyportError(decided.reason, { rule: decided.rule })
-  const answer = unknownTool(message.id, message.params['name'] ?? null)
-  turn.res
-    .writeHead(200, {
-      'content-type': 'application/json',
-      'cache-control': 'no-store',
-      'content-length': Buffer.byteLength(answer),
-    })
-    .end(answer)
-}
-
-function eraOr(turn: Turn, message: Message, head: Head): Era {
-  try {
-    return eraOfMessage(message, head)
-  } catch (error) {
-    const known = asSallyportError(error)
-    if (known.code === 'protocol_version_unsupported') turn.versions = versionsFor(message, head)
-    throw known
-  }
-}
-
-function readOr(body: Buffer, turn: Turn): Message {
-  try {
-    return readMessage(body)
-  } catch (error) {
-    turn.id = idOf(body)
-    throw error
-  }
-}
-
 function identify(head: Head, server: Server, inside: Inside): Access | Promise<Access> {
   const { authorization } = head
   const anonymous = authorization === undefined ? inside.anonymous(server) : undefined
@@ -155,6 +81,23 @@ function answerMetadata({ req, res }: Turn, server: Server, { issuer }: Inside):
     const headers = { ...open, 'content-type': 'application/json', 'cache-control': 'public, max-age=60' }
     res.writeHead(200, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
   }
+}
+
+/** Where people are sent who have to connect something first. */
+function answerConnect({ req, res }: Turn, path: string, { policy }: Inside): boolean {
+  const name = /^\/connect\/([a-z0-9-]{1,64})$/.exec(path)?.[1]
+  if (req.method !== 'GET' || name === undefined || policy.downstream(name) === undefined) return false
+  const body = connectPage(name)
+  res
+    .writeHead(200, {
+      'content-type': 'text/html; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+    })
+    .end(body)
+  return true
 }
 
 function fail(

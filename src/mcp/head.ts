@@ -50,8 +50,7 @@ export function readHead({ httpVersion, rawHeaders }: IncomingMessage): Head {
     const name = (rawHeaders[index] ?? '').toLowerCase()
     const value = rawHeaders[index + 1] ?? ''
     const ours = name.startsWith('mcp-')
-    if (seen.has(name) && (ours || single.has(name)))
-      throw new SallyportError(name === 'authorization' ? 'token_ambiguous' : 'request_malformed')
+    if (ours || single.has(name)) checkFirst(seen, name)
     seen.set(name, value)
     if (ours || leaves.has(name)) leaving.push(name, value)
   }
@@ -72,4 +71,9 @@ export function readHead({ httpVersion, rawHeaders }: IncomingMessage): Head {
     trace: /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(seen.get('traceparent') ?? '')?.[1],
     leaving,
   }
+}
+
+function checkFirst(seen: ReadonlyMap<string, string>, name: string): void {
+  if (!seen.has(name)) return
+  throw new SallyportError(name === 'authorization' ? 'token_ambiguous' : 'request_malformed')
 }

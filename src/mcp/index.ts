@@ -10,4 +10,5 @@
  * RFC 9728 (resource metadata), RFC 6750 §3 (challenges), JSON-RPC 2.0.
  */
 export { createDigest } from './digest.ts'
+export { createSeal } from './seal.ts'
 export { createGateway, type Gateway, type GatewayDeps, type GatewaySlice } from './gateway.ts'

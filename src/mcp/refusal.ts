@@ -21,6 +21,7 @@ const rpcCodes = new Map<string, number>([
   ['json_ambiguous', -32_600],
   ['message_malformed', -32_600],
   ['protocol_meta_missing', -32_602],
+  ['request_state_invalid', -32_602],
   ['protocol_mismatch', -32_020],
   ['protocol_version_unsupported', -32_022],
 ])

@@ -5,7 +5,9 @@ import { type Access, SallyportError } from '../model/index.ts'
  * client may go on with it, and for everybody else there is none (GW-9).
  */
 export interface McpSessions {
-  begin(id: string, server: string, access: Access): void
+  /** `links`: whether the client said that it can show a person a link. */
+  begin(id: string, server: string, access: Access, links: boolean): void
+  showsLinks(id: string, server: string): boolean
   /** @throws protocol_session_unknown */
   check(id: string, server: string, access: Access): void
   end(id: string, server: string): void
@@ -13,19 +15,20 @@ export interface McpSessions {
 
 /** The oldest make way where there are more. */
 export function createMcpSessions(capacity = 10_000): McpSessions {
-  const owners = new Map<string, string>()
+  const owners = new Map<string, { readonly owner: string; readonly links: boolean }>()
   const keyOf = (id: string, server: string) => `${server} ${id}`
   return {
-    begin(id, server, access) {
+    begin(id, server, access, links) {
       const key = keyOf(id, server)
       owners.delete(key)
-      owners.set(key, ownerOf(access))
+      owners.set(key, { owner: ownerOf(access), links })
       if (owners.size <= capacity) return
       const [oldest] = owners.keys()
       if (oldest !== undefined) owners.delete(oldest)
     },
+    showsLinks: (id, server) => owners.get(keyOf(id, server))?.links ?? false,
     check(id, server, access) {
-      if (owners.get(keyOf(id, server)) !== ownerOf(access))
+      if (owners.get(keyOf(id, server))?.owner !== ownerOf(access))
         throw new SallyportError('protocol_session_unknown')
     },
     end(id, server) {

@@ -1,5 +1,6 @@
 import {
   type Access,
+  type Downstream,
   type Facts,
   isJsonObject,
   type JsonObject,
@@ -19,7 +20,9 @@ export interface ToolCall {
   readonly arguments: JsonObject
   readonly digest: string
   readonly rule: string
-  /** Resources of the downstreams that the tool uses. */
+  /** The downstreams that the tool uses. */
+  readonly uses: readonly Downstream[]
+  /** Resources of those that the caller's token may name. */
   readonly audiences: readonly string[]
 }
 
@@ -57,9 +60,8 @@ export function decideCall(
     return { ...decision, tool, hidden: !asks }
   }
   const { permit, rule } = decision
-  const audiences = permit.uses.flatMap(
-    ({ downstream }) => inside.policy.downstream(downstream)?.resource ?? [],
-  )
+  const names = [...new Set(permit.uses.map(({ downstream }) => downstream))]
+  const uses = names.flatMap((name) => inside.policy.downstream(name) ?? [])
   return {
     effect: 'allow',
     call: {
@@ -69,7 +71,10 @@ export function decideCall(
       arguments: args,
       digest: inside.digest(args),
       rule,
-      audiences: [...new Set([server.resource, ...audiences])].filter((it) => access.audiences.includes(it)),
+      uses,
+      audiences: [...new Set([server.resource, ...uses.map(({ resource }) => resource)])].filter((it) =>
+        access.audiences.includes(it),
+      ),
     },
   }
 }

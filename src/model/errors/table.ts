@@ -290,6 +290,12 @@ export const errorTable = {
     'none',
     'The message does not name its protocol version in _meta, as this version of MCP demands.',
   ),
+  request_state_invalid: row(
+    400,
+    'caller',
+    'none',
+    'The requestState is not ours, was used, has ended, or is of another call.',
+  ),
   protocol_session_unknown: row(404, 'caller', 'none', 'There is no such MCP session; begin a new one.'),
   server_failed: row(502, 'operator', 'none', 'The MCP server did not answer as it should.'),
   server_refused: row(502, 'operator', 'configure', 'The MCP server does not take the call token.'),
