@@ -3,7 +3,7 @@ import { type Access, asSallyportError, epoch, type RecordEvent, SallyportError 
 import { showsLinks } from './ask.ts'
 import { type AnswerView, asItComes, eventView, listView } from './answer-view.ts'
 import type { Era } from './era.ts'
-import type { Fronted, Inside } from './gateway.ts'
+import type { Fronted, Inside } from './inside.ts'
 import type { Head } from './head.ts'
 import type { Message } from './message.ts'
 import { refuse, rpcError } from './refusal.ts'

@@ -11,4 +11,5 @@
  */
 export { createDigest } from './digest.ts'
 export { createSeal } from './seal.ts'
-export { createGateway, type Gateway, type GatewayDeps, type GatewaySlice } from './gateway.ts'
+export { createGateway, type Gateway } from './gateway.ts'
+export type { GatewayDeps, GatewaySlice } from './inside.ts'

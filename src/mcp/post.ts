@@ -3,7 +3,7 @@ import { type Access, asSallyportError, SallyportError } from '../model/index.ts
 import { askToConnect, capabilitiesOf, showsLinks } from './ask.ts'
 import { type Era, eraOfMessage, type Versions, versionsFor } from './era.ts'
 import { forward } from './forward.ts'
-import type { Fronted, Inside } from './gateway.ts'
+import type { Fronted, Inside } from './inside.ts'
 import type { Head } from './head.ts'
 import { idOf, type Message, readMessage, type RequestId } from './message.ts'
 import { collect } from './receive.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { checkHost } from '../egress/index.ts'
 import { SallyportError } from '../model/index.ts'
-import type { GatewaySlice } from './gateway.ts'
+import type { GatewaySlice } from './inside.ts'
 import type { Head } from './head.ts'
 
 /**

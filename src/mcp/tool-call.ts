@@ -9,7 +9,7 @@ import {
   type RiskClass,
   type Server,
 } from '../model/index.ts'
-import type { Inside } from './gateway.ts'
+import type { Inside } from './inside.ts'
 import type { Message } from './message.ts'
 
 /** A call of a tool that may be made, as it will be known while it is open. */

@@ -1,0 +1,74 @@
+import type { Audit } from '../audit/index.ts'
+import type { Transport } from '../egress/index.ts'
+import type { Identity, OpenIdentity } from '../identity/index.ts'
+import type { Access, Clock, Downstream, Gate, JsonObject, LiveWork, Server } from '../model/index.ts'
+import type { Policy } from '../policy/index.ts'
+import type { Log } from '../telemetry/index.ts'
+import type { Calls } from './calls.ts'
+import type { RequestStates } from './request-state.ts'
+import type { Seal } from './seal.ts'
+import type { McpSessions } from './sessions.ts'
+
+export interface GatewaySlice {
+  /** Names for `Host`; the port may be known only once it listens. */
+  readonly hosts: readonly string[]
+  /** Browser origins that are served, besides the gateway's own. */
+  readonly origins: readonly string[]
+  readonly servers: readonly Server[]
+  /** Where people and clients reach sallyport. */
+  readonly url: string
+  /** The login's issuer, which the metadata names. */
+  readonly issuer: string
+  /** The longest message, event and list, in bytes. */
+  readonly messageBytes: number
+  /** How long a call may be open, in milliseconds. */
+  readonly callMs: number
+  /** How long a client may take for its message, in milliseconds. */
+  readonly stallMs: number
+  /** How long a client may take nothing of its answer, in milliseconds. */
+  readonly idleMs: number
+  /** How many requests a call may make downstream. */
+  readonly maxRequests: number
+}
+
+export interface GatewayDeps {
+  readonly identity: Pick<Identity, 'enterAt'> & Pick<OpenIdentity, 'mintCall'>
+  /** Who stands for clients without a token at this server; undefined where there is nobody. */
+  readonly anonymous: (server: Server) => Access | Promise<Access> | undefined
+  readonly policy: Policy
+  readonly audit: Audit
+  readonly gate: Gate
+  readonly live: LiveWork
+  readonly transport: (origin: string) => Transport
+  /** Those of these downstreams to which the person has to connect first. */
+  readonly missing: (
+    access: Access,
+    server: Server,
+    uses: readonly Downstream[],
+  ) => Promise<readonly Downstream[]>
+  readonly seal: Seal
+  /** Keyed digest of a call's parameters. */
+  readonly digest: (args: JsonObject) => string
+  readonly clock: Clock
+  readonly newRequestId: () => string
+  readonly newCallId: () => string
+  readonly log: Log
+}
+
+/** A server as the gateway serves it. */
+export interface Fronted {
+  readonly server: Server
+  readonly origin: string
+  /** Path of its endpoint behind the gateway. */
+  readonly path: string
+  readonly metadata: string
+}
+
+/** What all requests have in common. */
+export interface Inside extends GatewaySlice, GatewayDeps {
+  readonly calls: Calls
+  readonly sessions: McpSessions
+  readonly states: RequestStates
+  readonly endpoints: ReadonlyMap<string, Fronted>
+  readonly documents: ReadonlyMap<string, Server>
+}
