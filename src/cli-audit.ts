@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type CommonOptions, dataOf, outputOf, verb, withCommon } from './cli-common.ts'
-import { auditExport, auditQuery, auditTail, auditVerify, parseMoment } from './console/index.ts'
+import { auditExport, auditQuery, auditStory, auditTail, auditVerify, parseMoment } from './console/index.ts'
 import { SallyportError } from './model/index.ts'
 import { publicKeyFile, readAnchors } from './storage/index.ts'
 import { clock } from './wire.ts'
@@ -12,7 +12,7 @@ interface AuditOptions extends CommonOptions {
   readonly records?: string
 }
 
-const words = ['user', 'issuer', 'sid', 'request', 'downstream', 'server', 'kind'] as const
+const words = ['user', 'issuer', 'sid', 'request', 'downstream', 'server', 'tool', 'call', 'kind'] as const
 
 interface FilterOptions extends AuditOptions, Partial<Record<(typeof words)[number], string>> {
   readonly since?: string
@@ -60,6 +60,8 @@ function withFilter(command: Command): Command {
     .option('--request <id>')
     .option('--downstream <name>')
     .option('--server <name>')
+    .option('--tool <name>')
+    .option('--call <id>')
     .option('--kind <kind>', 'intent, outcome, denial, mint, exchange, refresh, connect, revoke, revoked …')
     .option('--since <moment>', 'a date, or an age such as 24h')
     .option('--until <moment>')
@@ -79,6 +81,15 @@ export function addAuditVerbs(program: Command): void {
       'the public key (JWK) that must have signed, kept by you; by default the data folder’s own',
     )
     .action(verb(verify))
+  withCommon(
+    audit.command('story <call>').description('who made a call, what it did downstream, and how it ended'),
+  )
+    .option('--records <folder>', 'the folder of the record itself, such as a copy of it')
+    .action(
+      verb(async (call: string, options: AuditOptions) =>
+        auditStory(await recordsOf(options), call, outputOf(options)),
+      ),
+    )
   addReading(audit)
 }
 

@@ -12,6 +12,8 @@ export interface RecordFilter {
   readonly downstream?: string
   readonly server?: string
   readonly tool?: string
+  /** The call's own lines; the outcomes of its requests are found by `request`. */
+  readonly call?: string
   readonly kind?: string
   /** Wall time in milliseconds since the epoch; `since` is included, `until` is not. */
   readonly since?: number
@@ -77,6 +79,7 @@ export function createMatch(filter: RecordFilter): LineMatch {
     [['request'], filter.request],
     [['downstream'], filter.downstream],
     [['tool'], filter.tool],
+    [['call'], filter.call],
     [['kind'], filter.kind],
   ].flatMap(([path, value]) =>
     typeof value === 'string' && Array.isArray(path) ? [[path, value] as const] : [],

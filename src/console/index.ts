@@ -4,6 +4,7 @@
  * secret verb reads from standard input goes to the instance and nowhere else.
  */
 export { connect, failed, revoke, sayInLog, type ScopeWords, show } from './administer.ts'
+export { auditStory } from './story.ts'
 export { auditExport, auditQuery, auditTail, auditVerify, parseMoment } from './audit.ts'
 export { type AdminEndpoint, callAdmin, findInstance, runFiles } from './client.ts'
 export { exit, type ExitCode, type Output, say } from './output.ts'
