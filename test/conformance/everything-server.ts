@@ -16,10 +16,12 @@ import {
   localhostHostValidation,
   localhostOriginValidation,
   McpServer,
+  ProtocolError,
   type Server,
   toNodeHandler,
 } from './everything/sdk.ts'
 import { serveSessions } from './everything/sessions.ts'
+import { failure, serveTasks, taskCapability, taskTools } from './everything/tasks.ts'
 
 /** They only say that a list changed: runs of the suite at the same time have to see the same lists all along. */
 const triggers: readonly Tool[] = [
@@ -42,16 +44,19 @@ const triggers: readonly Tool[] = [
 ]
 
 /** Made once: from 2026-07-28 on every request gets a server of its own. */
-const tools = [...contentTools, ...askingTools, ...triggers].map(({ name, description, schema, run }) => {
-  const inputSchema = fromJsonSchema(schema ?? { type: 'object', properties: {} })
-  return { name, config: { description, inputSchema }, run }
-})
+const prepared = (tools: readonly Tool[]) =>
+  tools.map(({ name, description, schema, run }) => {
+    const inputSchema = fromJsonSchema(schema ?? { type: 'object', properties: {} })
+    return { name, config: { description, inputSchema }, run }
+  })
+const older = prepared([...contentTools, ...askingTools])
+const newer = [...older, ...prepared([...triggers, ...taskTools])]
 
-function create(): Server {
+function create(tools: typeof older, more: Readonly<Record<string, unknown>> = {}): Server {
   const server = new McpServer(
     { name: 'everything', version: '1.0.0' },
     {
-      capabilities: { logging: {}, completions: {}, resources: { subscribe: true } },
+      capabilities: { logging: {}, completions: {}, resources: { subscribe: true }, ...more },
       requestState: { verify: rounds.verify },
     },
   )
@@ -65,8 +70,30 @@ function create(): Server {
   return server
 }
 
-const modern = createMcpHandler(create, { legacy: 'reject' })
-const sessions = serveSessions(create)
+/** The SDK makes a result of whatever a tool throws, and there an error of the protocol has to stay one. */
+function callTools(server: Server): void {
+  server.server.setRequestHandler('tools/call', async ({ params }, context) => {
+    const tool = newer.find(({ name }) => name === params.name)
+    if (tool === undefined) throw new ProtocolError(-32602, `There is no tool ${params.name}.`)
+    try {
+      return await tool.run(params.arguments ?? {}, context)
+    } catch (error) {
+      if (error instanceof ProtocolError) throw error
+      return failure(error)
+    }
+  })
+}
+
+const sessions = serveSessions(() => create(older))
+const modern = createMcpHandler(
+  () => {
+    const server = create(newer, taskCapability)
+    callTools(server)
+    serveTasks(server)
+    return server
+  },
+  { legacy: 'reject' },
+)
 const handle = toNodeHandler({
   fetch: async (request) => ((await isLegacyRequest(request)) ? sessions(request) : modern.fetch(request)),
 })

@@ -96,7 +96,7 @@ const older: Tool[] = [
   }),
 ]
 
-const askName = ask('What is your name?', one('name', 'string'))
+export const askName = ask('What is your name?', one('name', 'string'))
 
 const single: Tool[] = [
   {

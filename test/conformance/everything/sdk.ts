@@ -7,13 +7,14 @@ import { join } from 'node:path'
 import { obtainConformanceSuite } from '../../kit/parts/conformance.ts'
 
 type Json = Readonly<Record<string, unknown>>
+type Capabilities = Json & { readonly extensions?: Json }
 
 /** What a handler gets beside its arguments. */
 export interface Context {
   readonly mcpReq: {
     readonly _meta?: { readonly progressToken?: string | number }
     /** The reserved keys of `_meta`: only from 2026-07-28 on. */
-    readonly envelope?: { readonly 'io.modelcontextprotocol/clientCapabilities'?: Json }
+    readonly envelope?: { readonly 'io.modelcontextprotocol/clientCapabilities'?: Capabilities }
     /** From the client, and not validated. */
     readonly inputResponses?: Json
     /** What `mint` was given in the round before, verified. */
@@ -32,7 +33,11 @@ type Bare = (context: Context) => Json | Promise<Json>
 type Registered<T> = (name: string, config: Json, handler: Handler<T> | Bare) => void
 
 export interface Server {
-  readonly server: { setRequestHandler(method: string, handler: (request: any) => Json): void }
+  readonly server: {
+    setRequestHandler(method: string, handler: (request: any, context: Context) => Json | Promise<Json>): void
+    /** A method that the SDK has no part for: its parameters are as they came. */
+    setRequestHandler(method: string, schemas: Json, handler: (params: any, context: Context) => Json): void
+  }
   readonly registerTool: Registered<any>
   readonly registerPrompt: Registered<any>
   registerResource(name: string, uri: unknown, config: Json, read: (uri: URL, variables: any) => Json): void
@@ -71,6 +76,8 @@ const load = createRequire(join(folder, 'package.json'))
 
 export const {
   McpServer,
+  MissingRequiredClientCapabilityError,
+  ProtocolError,
   ResourceTemplate,
   WebStandardStreamableHTTPServerTransport: SessionTransport,
   acceptedContent,
@@ -81,6 +88,8 @@ export const {
   isLegacyRequest,
 } = load('@modelcontextprotocol/server') as {
   readonly McpServer: new (info: Json, options: Json) => Server
+  readonly MissingRequiredClientCapabilityError: new (data: { readonly requiredCapabilities: Json }) => Error
+  readonly ProtocolError: new (code: number, message: string) => Error
   readonly ResourceTemplate: new (template: string, callbacks: { readonly list: undefined }) => object
   readonly WebStandardStreamableHTTPServerTransport: new (options: Json) => Transport
   acceptedContent(responses: Json | undefined, key: string): Json | undefined
