@@ -200,7 +200,7 @@ function openEgress(
     },
     {
       ...base,
-      ...{ calls: gateway.calls },
+      calls: gateway.calls,
       identity,
       exchange: withHorizon(exchange, horizon),
       gate: replica.gate,

@@ -10,7 +10,7 @@ import { record, settle } from '../../src/egress/settle.ts'
 import type { Recorded } from '../../src/audit/index.ts'
 import type { SallyportError } from '../../src/model/index.ts'
 import { clock } from '../../src/wire.ts'
-import type { MicroWorld } from './world.ts'
+import { type MicroWorld, noCalls } from './world.ts'
 
 /** `run` does the work `times` times, and is waited for. */
 export interface Case {
@@ -80,7 +80,7 @@ export function casesOf(world: MicroWorld): Case[] {
       identity.identify(Buffer.from(front + back, 'latin1').toString('latin1')),
     ),
     each('match', () => match(bound, access, { policy, known })),
-    each('decide', () => decide(bound, { policy, gate, known })),
+    each('decide', () => decide(bound, { policy, gate, known, calls: noCalls })),
     each('bind', () => bind({ ...bound, permit }, body)),
     {
       name: 'record: intent and outcome',

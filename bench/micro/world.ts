@@ -10,7 +10,7 @@ import { KnownAccess } from '../../src/egress/known.ts'
 import { match } from '../../src/egress/match.ts'
 import { receive } from '../../src/egress/receive.ts'
 import { openFaces } from '../../src/faces.ts'
-import type { Access, Credential } from '../../src/model/index.ts'
+import type { Access, Credential, OpenCalls } from '../../src/model/index.ts'
 import { createLog } from '../../src/telemetry/index.ts'
 import { clock, type Instance, openInstance } from '../../src/wire.ts'
 import { startIdp } from '../../test/kit/idp.ts'
@@ -30,6 +30,9 @@ export interface MicroWorld {
   readonly answered: readonly string[]
   close(): Promise<void>
 }
+
+/** The request is of a session, not of a call. */
+export const noCalls: OpenCalls = { find: () => undefined }
 
 const requestId = 'r0123456789abcdef'
 
@@ -79,7 +82,7 @@ export async function openWorld(folder: string): Promise<MicroWorld> {
   const { policy, replica } = instance
   const known = new KnownAccess()
   const routed = match(arrived, access, { policy, known })
-  const decision = decide(routed, { policy, gate: replica.gate, known })
+  const decision = decide(routed, { policy, gate: replica.gate, known, calls: noCalls })
   if (decision.effect !== 'allow') throw new Error(`the request is not allowed: ${decision.reason}`)
   const bound = bind({ ...routed, permit: decision.permit }, { kind: 'none' })
   const { server, downstream } = bound

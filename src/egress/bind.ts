@@ -4,8 +4,8 @@ import type { Bound, Permitted } from './context.ts'
 import { queryOverrides, withoutOverride } from './override.ts'
 
 /**
- * Holds the outgoing request to what was decided (design §5, "Held at the credential"). Pure. A request without a
- * call has no parameters to be held to and passes as it is, on the very path and by the very method that was matched.
+ * Holds the outgoing request to what was decided: it leaves on the very path and by the very method that was matched.
+ * A request with a call was held to that call before (`in-call.ts`). Pure.
  * @throws method_override_refused
  */
 export function bind(permitted: Permitted, body: Body): Bound {

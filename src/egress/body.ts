@@ -24,38 +24,54 @@ export const wholeBodyBytes = 65_536
 const none: Body = { kind: 'none' }
 
 /**
- * The body of a request whose head has been judged. Synchronous unless a short body has yet to arrive.
- * @throws caller_left before its end, caller_stalled where it takes longer than `stallMs`
+ * The body of a request whose head has been judged. Synchronous unless a short body has yet to arrive. `compared`: it
+ * can only go on once it was read, so a chunked one is taken in as well.
+ * @throws caller_left before its end, caller_stalled where it takes longer than `stallMs`, call_body_unreadable where
+ *   it has to be compared and is too long
  */
 export function receiveBody(
   req: IncomingMessage,
   head: { readonly length: number | undefined; readonly chunked: boolean },
   stallMs: number,
+  compared = false,
 ): Body | Promise<Body> {
   const { length, chunked } = head
-  if (chunked) return { kind: 'stream', source: req }
+  if (chunked) return compared ? collect(req, stallMs) : { kind: 'stream', source: req }
   if (length === undefined || length === 0) return none
-  if (length > wholeBodyBytes) return { kind: 'stream', source: req, length }
-  return collect(req, stallMs)
+  if (length <= wholeBodyBytes) return collect(req, stallMs)
+  if (compared) throw new SallyportError('call_body_unreadable')
+  return { kind: 'stream', source: req, length }
 }
+
+type Failure = 'caller_left' | 'caller_stalled' | 'call_body_unreadable'
 
 function collect(req: IncomingMessage, stallMs: number): Promise<Body> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
-    const fail = (code: 'caller_left' | 'caller_stalled') => {
+    let length = 0
+    const fail = (code: Failure) => {
       clearTimeout(timer)
       reject(new SallyportError(code))
     }
     const left = () => fail('caller_left')
     const timer = setTimeout(() => fail('caller_stalled'), stallMs)
-    req.on('data', (chunk: Buffer) => chunks.push(chunk))
+    const take = (chunk: Buffer) => {
+      length += chunk.length
+      chunks.push(chunk)
+      if (length <= wholeBodyBytes) return
+      // The rest is let go as it comes, so that the caller gets to read the answer.
+      chunks.length = 0
+      req.off('data', take).resume()
+      fail('call_body_unreadable')
+    }
+    req.on('data', take)
     req.once('error', left)
     req.once('close', left)
     req.once('end', () => {
       clearTimeout(timer)
       // It closes after its end too, and an error that nobody is told of costs as much as one that is.
       req.off('close', left)
-      resolve({ kind: 'whole', bytes: joined(chunks) })
+      resolve(length === 0 ? none : { kind: 'whole', bytes: joined(chunks) })
     })
   })
 }

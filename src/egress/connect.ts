@@ -16,6 +16,7 @@ import type { CountRequest, Log } from '../telemetry/index.ts'
 import { answerSocket } from './answer.ts'
 import { readAuthority } from './authority.ts'
 import { callerFacts, whoOf, workOf } from './known.ts'
+import { callRule } from './open-call.ts'
 import { readProxyToken } from './proxy-token.ts'
 import { type Doorplate, readHead, refuseElsewhere } from './receive.ts'
 import { recordRefusal } from './settle.ts'
@@ -122,6 +123,9 @@ function checkNamesSame(text: string, host: string, port: number): void {
 function decide(access: Access, place: string, { policy, gate }: ConnectDeps): Decision<string> {
   const barred = gate.check(workOf(access), access.rev)
   if (barred !== undefined) return { effect: 'deny', reason: barred.reason, rule: 'revocation' }
+  // A tunnel is no operation, so a call has none either; without a tool the rules would take it for a session.
+  if (access.call !== undefined && access.call.tool === undefined)
+    return { effect: 'deny', reason: 'call_operations_none', rule: callRule }
   return policy.connect(callerFacts(access), place)
 }
 

@@ -1,7 +1,8 @@
-import type { Decision, Facts, Gate } from '../model/index.ts'
+import type { CallRef, Decision, Facts, Gate, OpenCalls } from '../model/index.ts'
 import type { Permit, Policy } from '../policy/index.ts'
 import type { Routed } from './context.ts'
 import { callerFacts, type KnownAccess } from './known.ts'
+import { callRule, findOpen } from './open-call.ts'
 
 /**
  * The decision on a routed request. What is cut, held or switched off is refused here already, so that nothing is
@@ -9,17 +10,35 @@ import { callerFacts, type KnownAccess } from './known.ts'
  */
 export function decide(
   routed: Routed,
-  deps: { readonly policy: Policy; readonly gate: Gate; readonly known: KnownAccess },
+  deps: {
+    readonly policy: Policy
+    readonly gate: Gate
+    readonly known: KnownAccess
+    readonly calls: OpenCalls
+  },
 ): Decision<Permit> {
   const barred = deps.gate.check(routed.work, routed.access.rev)
   if (barred !== undefined) return { effect: 'deny', reason: barred.reason, rule: 'revocation' }
-  if (routed.access.call !== undefined) return deps.policy.decide(factsOf(routed))
+  const { call } = routed.access
+  if (call !== undefined) return decideInCall(call, routed, deps)
   const { decisions } = deps.known.placeOf(routed.access, routed.downstream)
   const known = decisions.get(routed.operation)
   if (known !== undefined) return known
   const decision = deps.policy.decide(factsOf(routed))
   decisions.set(routed.operation, decision)
   return decision
+}
+
+/** What the call may do, and nothing of what a session may. */
+function decideInCall(
+  call: CallRef,
+  routed: Routed,
+  { policy, calls }: { readonly policy: Policy; readonly calls: OpenCalls },
+): Decision<Permit> {
+  if (call.tool === undefined) return { effect: 'deny', reason: 'call_operations_none', rule: callRule }
+  const open = findOpen(call, calls)
+  if (open === undefined) return { effect: 'deny', reason: 'call_ended', rule: callRule }
+  return policy.decide({ ...factsOf(routed), tool: call.tool, class: open.class })
 }
 
 function factsOf({ access, downstream, operation }: Routed): Facts {

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { Audit } from '../audit/index.ts'
 import type { Exchange } from '../exchange/index.ts'
 import type { Identity } from '../identity/index.ts'
-import { type Clock, type Gate, type LiveWork, SallyportError } from '../model/index.ts'
+import { type Clock, type Gate, type LiveWork, type OpenCalls, SallyportError } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'
 import { answerProblem, answerSocket } from './answer.ts'
@@ -34,6 +34,7 @@ export interface EgressDeps {
   readonly exchange: Pick<Exchange, 'acquire' | 'refused'>
   readonly gate: Gate
   readonly live: LiveWork
+  readonly calls: OpenCalls
   /** `Dial.transport`. */
   readonly transport: (origin: string) => Transport
   /** `Dial.tunnel`. */

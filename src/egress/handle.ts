@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Identity } from '../identity/index.ts'
 import {
   asSallyportError,
+  type OpenCalls,
   type ReasonCode,
   renderProblem,
   renderProxyProblem,
@@ -14,9 +15,11 @@ import { answerJson, answerProblem } from './answer.ts'
 import { type AttemptDeps, deliver } from './attempt.ts'
 import { bind } from './bind.ts'
 import { receiveBody } from './body.ts'
-import type { Routed } from './context.ts'
+import type { Bound, Routed } from './context.ts'
 import { decide } from './decide.ts'
 import { isForward, routeForward } from './forward.ts'
+import { readsBody } from './hold/body.ts'
+import { bindToCall, type Held, refusalOfHeld } from './in-call.ts'
 import { match } from './match.ts'
 import { type Doorplate, receive, receivePlain } from './receive.ts'
 import { recordDenial } from './settle.ts'
@@ -27,6 +30,8 @@ export interface HandleDeps extends AttemptDeps {
   readonly door: Doorplate
   readonly identity: Pick<Identity, 'identify'>
   readonly policy: Policy
+  /** What requests with a call token are held to. */
+  readonly calls: OpenCalls
   readonly log: Log
   readonly count: CountRequest
   readonly metrics: Pick<Metrics, 'lateInjections'>
@@ -89,11 +94,36 @@ class Life {
     this.#routed = routed
     const decision = decide(routed, this.#deps)
     if (decision.effect === 'deny') throw denied(routed, decision, this.#deps)
+    const { permit } = decision
+    const permitted = { ...routed, permit }
+    const { use } = permit
+    if (use !== undefined) {
+      this.#hold({ permitted, use })
+      return
+    }
     after(
       receiveBody(this.#req, routed, this.#deps.stallMs),
-      (body) => deliver(bind({ ...routed, permit: decision.permit }, body), this.#res, this.#deps, this.#end),
+      (body) => this.#deliver(bind(permitted, body)),
       this.#fail,
     )
+  }
+
+  /** Within a call: what the request says has to be what the call says. */
+  #hold(held: Held): void {
+    const fail = (error: unknown): void => this.#fail(refusalOfHeld(held, error, this.#deps))
+    try {
+      after(
+        receiveBody(this.#req, held.permitted, this.#deps.stallMs, readsBody(held.use.binding)),
+        (body) => this.#deliver(bindToCall(held, body, this.#deps.calls)),
+        fail,
+      )
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #deliver(bound: Bound): void {
+    deliver(bound, this.#res, this.#deps, this.#end)
   }
 
   readonly #fail = (error: unknown): void => {

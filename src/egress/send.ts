@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Recorded } from '../audit/index.ts'
-import { type Credential, type Gate, type LiveWork, SallyportError } from '../model/index.ts'
+import { type Credential, type Gate, type LiveWork, type OpenCalls, SallyportError } from '../model/index.ts'
 import type { Permit } from '../policy/index.ts'
 import type { Bound } from './context.ts'
 import { GuardedReceiver, type Withheld } from './leak/guarded-receiver.ts'
@@ -20,6 +20,8 @@ export interface Cargo {
 
 export interface SendDeps {
   readonly gate: Gate
+  /** Asked together with the gate, of a request with a call token. */
+  readonly calls: OpenCalls
   readonly live: LiveWork
   readonly transport: (origin: string) => Transport
   readonly idleMs: number
@@ -46,11 +48,11 @@ export function send(
   const { connection } = credential
   const work = connection === undefined ? bound.work : { ...bound.work, connection }
   const rev = Math.min(bound.access.rev, credential.rev)
-  const { gate, idleMs } = deps
+  const { gate, calls, idleMs } = deps
   const transport = deps.transport(origin)
   // A search keeps the end of each piece until the next one.
   const owned = search === undefined && transport.handsOver
-  const transfer = new Transfer({ bound, res, settle: done, work, rev, gate, idleMs, owned })
+  const transfer = new Transfer({ bound, res, settle: done, work, rev, gate, calls, idleMs, owned })
   transfer.begin(deps.live.open(work, transfer))
   const { path, method, body } = bound
   const length = body.kind === 'stream' ? body.length : undefined

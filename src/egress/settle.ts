@@ -38,9 +38,14 @@ export function record(
     call: access.call?.id,
     trace: bound.trace,
     rev: attempt.rev,
-    details: attempt.number === 1 ? undefined : { attempt: attempt.number },
+    details: detailsOf(attempt.number, permit.use?.unbound),
   }
   deps.audit.intend(event, permit.operation.class === 'read' ? deps.reads : 'synced', then)
+}
+
+function detailsOf(attempt: number, unbound: boolean | undefined): RecordEvent['details'] {
+  if (attempt === 1 && unbound !== true) return undefined
+  return { ...(attempt === 1 ? {} : { attempt }), ...(unbound === true ? { unbound } : {}) }
 }
 
 /** Writes how it ended. Queries and bodies are in neither half. */

@@ -3,6 +3,7 @@ import {
   type Barred,
   type Gate,
   type LiveHandle,
+  type OpenCalls,
   SallyportError,
   type Seq,
   type Work,
@@ -11,6 +12,7 @@ import { wholeBodyBytes } from './body.ts'
 import type { Bound } from './context.ts'
 import { describeFailure } from './failure.ts'
 import { giveBackWritten } from './give-back.ts'
+import { hasEnded } from './open-call.ts'
 import { readDownstreamId, returningHead } from './returning.ts'
 import { StreamBody } from './stream-body.ts'
 import type { Control, Receiver } from './transport.ts'
@@ -40,6 +42,7 @@ export interface TransferParts {
   readonly bound: Bound
   readonly res: ServerResponse
   readonly gate: Gate
+  readonly calls: OpenCalls
   readonly work: Work
   readonly rev: Seq
   /** Milliseconds without a byte, in either direction, after which a caller is left. */
@@ -98,8 +101,7 @@ export class Transfer implements Receiver, LiveHandle {
   onStart(control: Control): void {
     if (this.#ended) throw new Error('ended before it was sent')
     this.#control = control
-    const { gate, work, rev } = this.#parts
-    this.#barred = gate.check(work, rev)
+    this.#barred = this.#bar()
     if (this.#barred !== undefined) throw new SallyportError(this.#barred.reason)
     if (this.#frozen) control.pause()
   }
@@ -213,9 +215,16 @@ export class Transfer implements Receiver, LiveHandle {
   }
 
   #askAtFirstByte(): void {
-    const { gate, work, rev } = this.#parts
-    const barred = gate.check(work, rev)
+    const barred = this.#bar()
     if (barred !== undefined) this.abort(barred)
+  }
+
+  /** Why nothing may be sent any more: answered from memory, so that nothing happens between the answer and the write. */
+  #bar(): Barred | undefined {
+    const { gate, calls, work, rev, bound } = this.#parts
+    const barred = gate.check(work, rev)
+    if (barred !== undefined || !hasEnded(bound.access, calls)) return barred
+    return { reason: 'call_ended' }
   }
 
   /** Bytes are out: had the right to send them lapsed meanwhile, the connection ends and it is said. */

@@ -14,12 +14,14 @@ import {
   type Gate,
   type LiveHandle,
   millis,
+  type OpenCalls,
   type Operation,
   type Placement,
   type RecordEvent,
   SallyportError,
   Secret,
   type Server as McpServer,
+  type Tool,
   type Work,
 } from '../../src/model/index.ts'
 import { compilePolicy } from '../../src/policy/index.ts'
@@ -114,6 +116,11 @@ export interface WorldOptions {
   readonly connect?: readonly string[]
   readonly tunnels?: { readonly max?: number; readonly lifeMs?: number; readonly idleMs?: number }
   readonly access?: Partial<Access>
+  /** The calls that are open; none by default. */
+  readonly calls?: OpenCalls
+  readonly tools?: readonly Tool[]
+  /** Operations of the downstream besides the usual ones. */
+  readonly operations?: readonly Operation[]
   /** Whether answers are searched for the credential. */
   readonly guard?: Downstream['guard']
   /** Which HTTP client speaks to the downstream; the usual one where absent. */
@@ -142,7 +149,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     origin,
     basePath: options.basePath ?? '',
     resource: 'https://orders.example',
-    operations,
+    operations: [...operations, ...(options.operations ?? [])],
     ...(options.guard === undefined ? {} : { guard: options.guard }),
     credential: {
       kind: 'static',
@@ -161,6 +168,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         ...server,
         direct: [...server.direct, ...downstreams.slice(1).map(({ name }) => ({ downstream: name }))],
         ...(options.connect === undefined ? {} : { connect: options.connect }),
+        tools: options.tools ?? [],
       },
     ],
     downstreams,
@@ -216,6 +224,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       audit: parts.audit,
       exchange: exchangeOf(parts.exchange, () => origin, options.slow === true),
       gate: parts.gateFace,
+      calls: options.calls ?? { find: () => undefined },
       live: {
         open: (work, handle) => {
           parts.live.set(handle, work)
@@ -253,7 +262,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   return world
 }
 
-const server: McpServer = {
+const server: Omit<McpServer, 'tools'> = {
   name: 'crm',
   resource: 'https://crm.example/mcp',
   audiences: [],
@@ -267,7 +276,6 @@ const server: McpServer = {
     { downstream: 'orders', operation: 'POST /orders' },
     { downstream: 'orders', operation: 'PUT /uploads/{id}' },
   ],
-  tools: [],
 }
 
 const principal = { kind: 'user', tenant: 'acme', issuer: 'https://idp.example', subject: 'alice' } as const

@@ -1,0 +1,35 @@
+import type { JsonObject } from '../../model/index.ts'
+import { decodePath, type HeldUse } from '../../policy/index.ts'
+import { refuse } from './refuse.ts'
+import { parameterAt, sameText } from './values.ts'
+
+/**
+ * A path whose bound parameters are those of the call, written anew: each segment decoded once, compared, encoded.
+ * @throws call_parameter_mismatch
+ */
+export function holdPath(path: string, { binding, place }: HeldUse, call: JsonObject): string {
+  const { template, path: bound } = binding
+  const texts = decodePath(path) ?? []
+  const found = new Map<string, string>()
+  const segments = template.map((segment, index) => {
+    if (segment.kind === 'literal') return encodeLiteral(segment.text)
+    const own = segment.kind === 'rest' ? texts.slice(index) : texts.slice(index, index + 1)
+    found.set(segment.name, own.join('/'))
+    return own.map(encodeURIComponent).join('/')
+  })
+  const written = `/${segments.join('/')}`
+  // Another spelling of the same path and nothing else, whatever matched it.
+  if (decodePath(written)?.join('/') !== texts.join('/')) throw refuse('call_parameter_mismatch', place)
+  for (const [name, source] of bound) {
+    const text = found.get(name)
+    const wanted = parameterAt(call, source.parameter)
+    if (text === undefined || wanted === undefined || !sameText(text, wanted))
+      throw refuse('call_parameter_mismatch', source.place)
+  }
+  return written
+}
+
+/** What is no data keeps the signs that may stand in a segment (RFC 3986 §3.3): some APIs have them in their templates. */
+function encodeLiteral(text: string): string {
+  return encodeURIComponent(text).replace(/%(?:24|26|2B|2C|3A|3D|40)/g, decodeURIComponent)
+}
