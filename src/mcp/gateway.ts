@@ -7,6 +7,7 @@ import { metadataPaths, metadataUrl } from './metadata.ts'
 import { refuse } from './refusal.ts'
 import { createRequestStates } from './request-state.ts'
 import { createMcpSessions } from './sessions.ts'
+import { createTasks } from './tasks.ts'
 
 export interface Gateway {
   /** `ANY /mcp` or `/{server}/mcp`, and their metadata; whatever else comes is answered 404. Never throws. */
@@ -35,6 +36,7 @@ export function createGateway(slice: GatewaySlice, deps: GatewayDeps): Gateway {
     endpoints,
     documents,
     sessions: createMcpSessions(),
+    tasks: createTasks(),
     states: createRequestStates({ ...deps, newId: deps.newRequestId }),
   }
   let closing = false

@@ -7,6 +7,7 @@ import type { Log } from '../telemetry/index.ts'
 import type { Calls } from './calls.ts'
 import type { RequestStates } from './request-state.ts'
 import type { Seal } from './seal.ts'
+import type { Tasks } from './tasks.ts'
 import type { McpSessions } from './sessions.ts'
 
 export interface GatewaySlice {
@@ -69,6 +70,7 @@ export interface Inside extends GatewaySlice, GatewayDeps {
   readonly calls: Calls
   readonly sessions: McpSessions
   readonly states: RequestStates
+  readonly tasks: Tasks
   readonly endpoints: ReadonlyMap<string, Fronted>
   readonly documents: ReadonlyMap<string, Server>
 }

@@ -2,12 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Access, asSallyportError, SallyportError } from '../model/index.ts'
 import { askToConnect, capabilitiesOf, showsLinks } from './ask.ts'
 import { type Era, eraOfMessage, type Versions, versionsFor } from './era.ts'
-import { forward } from './forward.ts'
+import { forwardOther } from './forward-other.ts'
+import { forwardCall } from './forward-call.ts'
 import type { Fronted, Inside } from './inside.ts'
 import type { Head } from './head.ts'
 import { idOf, type Message, readMessage, type RequestId } from './message.ts'
 import { collect } from './receive.ts'
-import { unknownTool } from './refusal.ts'
+import { answerRpc, unknownTool } from './refusal.ts'
 import { decideCall, recordRefusedCall, type ToolCall } from './tool-call.ts'
 
 /** One request at the gateway, with what was found out about it so far, for its answer should it fail. */
@@ -41,7 +42,7 @@ export async function post(turn: Turn, { head, access, fronted }: Known, inside:
   if (head.session !== undefined) inside.sessions.check(head.session, fronted.server.name, access)
   const passing = { requestId, method: 'POST', body: came, head, access, fronted, era }
   if (message.kind !== 'request' || message.method !== 'tools/call') {
-    forward({ ...passing, message, call: undefined }, res, inside)
+    forwardOther({ ...passing, message, call: undefined }, res, inside)
     return
   }
   const own = inside.states.redeem(message, access)
@@ -67,12 +68,12 @@ async function callTool(
     recordRefusedCall(decided, { ...passing, requestId: turn.requestId }, inside)
     if (!decided.hidden) throw new SallyportError(decided.reason, { rule: decided.rule })
     // For its client, a tool that may not be called is one that does not exist. Why it may not stands in the record.
-    answer(turn.res, unknownTool(message.id, message.params['name'] ?? null))
+    answerRpc(turn.res, 200, unknownTool(message.id, message.params['name'] ?? null))
     return
   }
   const asks = await missingFor(passing, message, decided.call, inside)
-  if (asks !== undefined) answer(turn.res, asks)
-  else forward({ ...passing, message, call: decided.call }, turn.res, inside)
+  if (asks !== undefined) answerRpc(turn.res, 200, asks)
+  else forwardCall({ ...passing, message, call: decided.call }, turn.res, inside)
 }
 
 /** What to answer where the person has yet to connect something that the tool uses: nothing is begun without it. */
@@ -90,16 +91,6 @@ async function missingFor(
       : head.session !== undefined && inside.sessions.showsLinks(head.session, fronted.server.name)
   const asking = { message, access, era, links, missing, url: inside.url }
   return askToConnect(asking, inside.states, inside.newRequestId)
-}
-
-function answer(res: ServerResponse, body: string): void {
-  res
-    .writeHead(200, {
-      'content-type': 'application/json',
-      'cache-control': 'no-store',
-      'content-length': Buffer.byteLength(body),
-    })
-    .end(body)
 }
 
 function write({ id, method, params }: Request): Buffer {

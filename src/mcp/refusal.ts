@@ -67,6 +67,35 @@ export function unknownTool(id: RequestId, name: Json): string {
   return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32_602, message } })
 }
 
+export function unknownMethod(id: RequestId): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32_601, message: 'Method not found' } })
+}
+
+/** What a client has to declare before it may ask this. */
+export function missingCapability(id: RequestId, requiredCapabilities: object): string {
+  const message = 'This needs a capability that the client does not declare.'
+  return JSON.stringify({
+    jsonrpc: '2.0',
+    id,
+    error: { code: -32_021, message, data: { requiredCapabilities } },
+  })
+}
+
+/** Answers a message with one of ours. */
+export function answerRpc(res: ServerResponse, status: number, body: string): void {
+  res
+    .writeHead(status, {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      'content-length': Buffer.byteLength(body),
+    })
+    .end(body)
+}
+
+export function unknownTask(id: RequestId): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32_602, message: 'Task not found' } })
+}
+
 /** RFC 6750 §3 and RFC 9728 §5.1; an error is told only where a token was shown (RFC 6750 §3.1). */
 function challenge({ row, code }: SallyportError, metadata: string | undefined): Record<string, string> {
   if (row.status !== 401 || metadata === undefined) return {}

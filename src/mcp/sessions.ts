@@ -37,7 +37,8 @@ export function createMcpSessions(capacity = 10_000): McpSessions {
   }
 }
 
-function ownerOf({ session: { principal, client } }: Access): string {
+/** Principal and client: what began something, and may go on with it. */
+export function ownerOf({ session: { principal, client } }: Access): string {
   const { kind, tenant, issuer, subject } = principal
   return JSON.stringify([kind, tenant, issuer, subject, client])
 }
