@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { runFiles } from './console/index.ts'
-import { isForward } from './egress/index.ts'
+import { isForward, isLoopbackHost } from './egress/index.ts'
 import { mountTokenFace } from './identity/index.ts'
 import { SallyportError, Secret, seconds } from './model/index.ts'
 import { mountAdmin } from './revocation/index.ts'
@@ -41,6 +41,8 @@ export async function openFaces(instance: Instance): Promise<Faces> {
     const fronts = instance.config.servers.some(({ url }) => url !== undefined)
     const gateway = fronts ? await faces.gateway.listen(at.gateway) : undefined
     instance.gatewayHosts.push(...(gateway?.hosts ?? []), new URL(instance.config.url).host)
+    // A forwarded port is another one at the client; what keeps rebound names out is that these are none.
+    if (isLoopbackHost(at.gateway.host)) instance.gatewayHosts.push('127.0.0.1', 'localhost', '[::1]')
     const telemetry = await faces.telemetry.listen(at.telemetry)
     const admin = await faces.admin.listen(at.admin)
     writeDurably(join(data, 'run', runFiles.endpoint), JSON.stringify({ url: admin.url, pid: process.pid }))

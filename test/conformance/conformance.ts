@@ -91,8 +91,7 @@ export async function withGateway<T>(use: (endpoints: Endpoints) => Promise<T>):
     const direct = address()!
     const gateway = await startGateway(direct)
     try {
-      const { url: through, bearerUrl: bearer } = gateway
-      return await use({ direct, through, ...(bearer === undefined ? {} : { bearer }) })
+      return await use({ direct, through: gateway.url, bearer: gateway.bearerUrl })
     } finally {
       await gateway.stop()
     }
