@@ -26,19 +26,20 @@ async function freePortsOf(count: number): Promise<number[]> {
 
 export interface Ports {
   readonly egress: number
+  readonly gateway: number
   readonly admin: number
   readonly telemetry: number
 }
 
 export async function freePorts(): Promise<Ports> {
-  const [egress = 0, admin = 0, telemetry = 0] = await freePortsOf(3)
-  return { egress, admin, telemetry }
+  const [egress = 0, gateway = 0, admin = 0, telemetry = 0] = await freePortsOf(4)
+  return { egress, gateway, admin, telemetry }
 }
 
 /** The parts of a configuration that every test needs; the rest is the test's. */
 export function configuration(ports: Ports, rest: string): string {
   return `url: http://127.0.0.1:${ports.egress}
-listen: { egress: "127.0.0.1:${ports.egress}", admin: "127.0.0.1:${ports.admin}", telemetry: "127.0.0.1:${ports.telemetry}" }
+listen: { egress: "127.0.0.1:${ports.egress}", gateway: "127.0.0.1:${ports.gateway}", admin: "127.0.0.1:${ports.admin}", telemetry: "127.0.0.1:${ports.telemetry}" }
 data: ./data
 ${rest}`
 }
