@@ -53,7 +53,11 @@ export function createIdentify(deps: IdentifyDeps): Identify {
     enterAt(bearer, server) {
       // A bearer has no blank in it, so no other server and no bearer alone makes the same key.
       const key = `${server.name} ${bearer}`
-      return remembered(key) ?? once(bearer, server, key)
+      const known = remembered(key)
+      if (known !== undefined) return known
+      // Tokens of ours are for the egress; here one is like any other that is not for this resource.
+      if (claimedIssuer(parseCompact(bearer)) === deps.issuer) throw new SallyportError('token_issuer_unknown')
+      return once(bearer, server, key)
     },
     identify(bearer) {
       const hit = remembered(bearer)
