@@ -27,7 +27,7 @@ describe('a hostile MCP server', () => {
       scene.try(token, 'POST', '/orders/7/refunds', { amount: 12 }),
     )
     expect(said).toBe('200')
-    expect(scene.arrivals).toEqual([
+    expect(scene.arrivals).toMatchObject([
       { method: 'POST', url: '/orders/7/refunds', body: '{"amount":12}', key: credential },
     ])
     expect(scene.seen.join('\n')).not.toContain(credential)

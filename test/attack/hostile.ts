@@ -11,6 +11,8 @@ import { freePorts, type Running, startInstance } from '../kit/instance.ts'
 export const credential = 'the-key-of-the-downstream-77aa01'
 
 export interface Arrival {
+  /** The id that the downstream gave the request, and told in its answer. */
+  readonly id: string
   readonly method: string
   readonly url: string
   readonly body: string
@@ -69,9 +71,9 @@ export async function startHostile(): Promise<Hostile> {
   const arrivals: Arrival[] = []
   const deeds: Record<string, Deed> = {}
   const seen: string[] = []
-  const downstream = await listenTo(async (req, body) => {
+  const downstream = await listenTo(async (req, body, id) => {
     const { method = '', url = '', headers } = req
-    arrivals.push({ method, url, body, key: headers['x-api-key'] as string | undefined })
+    arrivals.push({ id, method, url, body, key: headers['x-api-key'] as string | undefined })
     return { done: true }
   })
   const server = await listenTo(async (req, body) => {
@@ -144,13 +146,16 @@ export async function startHostile(): Promise<Hostile> {
   }
 }
 
-async function listenTo(answer: (req: IncomingMessage, body: string) => Promise<object>): Promise<string> {
+async function listenTo(
+  answer: (req: IncomingMessage, body: string, id: string) => Promise<object>,
+): Promise<string> {
   const server: Server = createServer((req, res) => {
+    const id = nextId()
     void text(req)
-      .then((body) => answer(req, body))
+      .then((body) => answer(req, body, id))
       .then(
         (value) => {
-          res.writeHead(200, { 'content-type': 'application/json', 'x-request-id': nextId() })
+          res.writeHead(200, { 'content-type': 'application/json', 'x-request-id': id })
           res.end(JSON.stringify(value))
         },
         (error: unknown) => res.writeHead(500).end(String(error)),
