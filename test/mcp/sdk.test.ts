@@ -52,7 +52,7 @@ tools:
     requestInit: { headers: { authorization: `Bearer ${token}` } },
   })
   // The SDK's own types differ under exactOptionalPropertyTypes.
-  await client.connect(transport as unknown as Parameters<Client['connect']>[0])
+  await client.connect(transport)
   expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['show_order'])
   const progress: number[] = []
   const result = await client.callTool({ name: 'show_order', arguments: { id: '7' } }, undefined, {
@@ -92,7 +92,7 @@ function serveMcp(ordersUrl: string, egress: string) {
       return { content: [{ type: 'text', text: `${answer.status} ${await answer.text()}` }] }
     })
     server.registerTool('drop_orders', {}, () => ({ content: [{ type: 'text', text: 'dropped' }] }))
-    await server.connect(transport as unknown as Parameters<McpServer['connect']>[0])
+    await server.connect(transport)
     return transport
   }
   return createServer((req, res) => {
