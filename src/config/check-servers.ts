@@ -1,8 +1,10 @@
 import { type RiskClass, riskOrder } from '../model/index.ts'
 import { checkClient } from './check-downstreams.ts'
-import type { Path } from './document.ts'
-import type { Expanded, ExpandedServer, ExpandedTool } from './expanded.ts'
+import { checkUses } from './check-uses.ts'
+import { type Path, valueAt } from './document.ts'
+import type { Expanded, ExpandedOperation, ExpandedServer, ExpandedTool } from './expanded.ts'
 import type { Report } from './report.ts'
+import { coveredBy, partsOf } from './uses.ts'
 
 /** Rules and uses that would never do anything are faults: whoever wrote them believes that they do. */
 export function checkServers(config: Expanded, report: Report): void {
@@ -20,7 +22,8 @@ export function checkServers(config: Expanded, report: Report): void {
     for (const use of [...server.direct, ...uses]) used.add(partsOf(use).downstream)
   }
   for (const name of Object.keys(config.downstreams)) {
-    if (!used.has(name))
+    if (used.has(name)) checkUnused(name, config, report)
+    else
       report.warn(
         ['downstreams', name],
         'no server uses this downstream',
@@ -29,25 +32,45 @@ export function checkServers(config: Expanded, report: Report): void {
   }
 }
 
-interface Parts {
-  readonly downstream: string
-  readonly operation?: string
+/** What OpenAPI proposes is more than anyone asked for; what was written was meant to be used. */
+function checkUnused(name: string, config: Expanded, report: Report): void {
+  const place = ['downstreams', name, 'operations']
+  const written = valueAt(report.document.value, place)
+  const operations = config.downstreams[name]?.operations ?? []
+  for (const [index, operation] of operations
+    .slice(0, Array.isArray(written) ? written.length : 0)
+    .entries()) {
+    const refused = operation.class === 'never' || operation.class === 'read-sensitive'
+    if (refused || Object.values(config.servers).some((server) => does(server, name, operation))) continue
+    report.warn(
+      [...place, index],
+      'nothing may do this operation',
+      'name it under direct or in a tool, or remove it',
+    )
+  }
 }
 
-/** `orders GET /orders` in its two parts. */
-export function partsOf(use: string | { readonly op: string }): Parts {
-  const text = typeof use === 'string' ? use : use.op
-  const blank = text.indexOf(' ')
-  return blank < 0
-    ? { downstream: text }
-    : { downstream: text.slice(0, blank), operation: text.slice(blank + 1) }
+/** May a session or a call at this server do the operation at all? */
+function does(
+  { direct, tools }: ExpandedServer,
+  name: string,
+  { op, class: risk }: ExpandedOperation,
+): boolean {
+  const covers = (use: string | { readonly op: string }, wide: boolean) => {
+    const { downstream, operation } = partsOf(use)
+    return downstream === name && (operation === undefined ? wide : operation === op)
+  }
+  if (direct.some((use) => covers(use, risk === 'read'))) return true
+  return Object.values(tools).some(
+    (tool) => level(risk) <= level(tool.class) && tool.uses.some((use) => covers(use, true)),
+  )
 }
+
+const level = (risk: RiskClass): number => riskOrder.indexOf(risk)
 
 /** The classes of what a use covers; empty where it names nothing, which is a fault already. */
 function classesOf(use: string | { readonly op: string }, config: Expanded): readonly RiskClass[] {
-  const { downstream, operation } = partsOf(use)
-  const operations = config.downstreams[downstream]?.operations ?? []
-  return operations.filter((it) => operation === undefined || it.op === operation).map((it) => it.class)
+  return coveredBy(use, config).map((it) => it.class)
 }
 
 function checkDirect(server: ExpandedServer, path: Path, config: Expanded, report: Report): void {
@@ -85,7 +108,6 @@ function checkDirect(server: ExpandedServer, path: Path, config: Expanded, repor
 }
 
 function checkTool(tool: ExpandedTool, path: Path, config: Expanded, report: Report): void {
-  const level = (risk: RiskClass) => riskOrder.indexOf(risk)
   for (const [index, use] of tool.uses.entries()) {
     const classes = classesOf(use, config)
     const place = [...path, 'uses', index]
@@ -104,6 +126,7 @@ function checkTool(tool: ExpandedTool, path: Path, config: Expanded, report: Rep
       )
     }
   }
+  checkUses(tool, path, config, report)
   const key = tool.approve === undefined ? 'confirm' : 'approve'
   if (tool[key] !== undefined)
     report.warn(

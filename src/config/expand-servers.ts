@@ -1,20 +1,17 @@
 import type { Path } from './document.ts'
 import { present } from './expanding.ts'
+import { expandOp, expandUse, type UseTerms } from './expand-uses.ts'
 import type { ExpandedLogin, ExpandedServer, ExpandedTool } from './expanded.ts'
-import type { Catalogue } from './operations.ts'
-import { onlyServer, type Report } from './report.ts'
+import { onlyServer } from './report.ts'
 import type { WrittenConfig } from './schema/root.ts'
-import { nearest } from './texts.ts'
 
 type Written = NonNullable<WrittenConfig['servers']>[string]
 type WrittenTool = NonNullable<Written['tools']>[string]
 
-export interface ServerTerms {
+export interface ServerTerms extends UseTerms {
   readonly url: string
   readonly environment: string
   readonly login: ExpandedLogin | undefined
-  readonly catalogues: ReadonlyMap<string, Catalogue>
-  readonly report: Report
   /** dev starts without any server. */
   readonly mayBeEmpty: boolean
 }
@@ -46,7 +43,9 @@ export function expandServers(
     )
   }
   const { server: url, allow, deny, tools, direct, connect, accept, anonymous } = written
-  const named = written.servers ?? { [onlyServer]: { url, allow, deny, tools, direct, connect, accept, anonymous } }
+  const named = written.servers ?? {
+    [onlyServer]: { url, allow, deny, tools, direct, connect, accept, anonymous },
+  }
   const alone = Object.keys(named).length === 1
   return Object.fromEntries(
     Object.entries(named).map(([name, one]) => [name, expandServer(name, one, { ...terms, alone })]),
@@ -105,44 +104,6 @@ function expandTool(written: WrittenTool, place: Path, terms: ServerTerms): Expa
   return {
     ...present(rest),
     ...(approve === undefined ? {} : { approve: { by: approve.by, people: approve.people ?? 1 } }),
-    uses: uses.map((use, index) => {
-      const spot = [...place, 'uses', index]
-      if (typeof use === 'string') return expandOp(use, spot, terms)
-      return present({ ...use, op: expandOp(use.op, [...spot, 'op'], terms) })
-    }),
+    uses: uses.map((use, index) => expandUse(use, [...place, 'uses', index], terms)),
   }
-}
-
-/** `orders listOrders` becomes `orders GET /orders`. A fault where it names nothing. */
-function expandOp(text: string, place: Path, { catalogues, report }: ServerTerms): string {
-  const [, name = '', operation] = /^(\S+)(?: +(\S.*))?$/.exec(text) ?? []
-  const known = catalogues.get(name)
-  if (known === undefined) {
-    const near = nearest(name, [...catalogues.keys()])
-    report.fault(
-      place,
-      'this names no downstream',
-      near === undefined ? 'begin with the name of a downstream' : `did you mean "${near}"?`,
-    )
-    return text
-  }
-  if (known.operations.length === 0) {
-    report.fault(
-      place,
-      `the downstream ${name} has no operations`,
-      `list them under downstreams.${name}.operations, or give it openapi`,
-    )
-    return text
-  }
-  if (operation === undefined) return name
-  const found = known.find(operation)
-  if (found !== undefined) return `${name} ${found.op}`
-  const near = known.suggest(operation)
-  const remedy = `list it under downstreams.${name}.operations with its class`
-  report.fault(
-    place,
-    `the downstream ${name} has no such operation`,
-    near === undefined ? remedy : `did you mean "${name} ${near}"? Else ${remedy}`,
-  )
-  return text
 }

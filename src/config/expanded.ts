@@ -79,6 +79,7 @@ export interface ExpandedUse {
   readonly free?: readonly string[]
   readonly rest?: 'refuse'
   readonly times?: number
+  readonly unbound?: boolean
 }
 
 export interface ExpandedTool {

@@ -20,7 +20,6 @@ const notYet: ReadonlySet<string> = new Set([
   'oauth',
   'provider',
   'sidecar',
-  'unbound',
 ])
 
 /** Say what the schema found, in words that never hold a value of the file except keys and one-key maps. */

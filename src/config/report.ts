@@ -67,7 +67,7 @@ function pathText(path: Path): string {
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`
     else if (/^[\w-]{1,63}$/.test(step)) text += text === '' ? step : `.${step}`
-    else text += '["…"]'
+    else text += /^[\w./-]{1,40}$/.test(step) ? `["${step}"]` : '["…"]'
   }
   return text
 }

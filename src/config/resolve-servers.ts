@@ -1,10 +1,10 @@
 import type { Matcher, Server, Tool, Use } from '../model/index.ts'
-import { partsOf } from './check-servers.ts'
 import type { Path } from './document.ts'
 import type { Expanded, ExpandedServer, ExpandedTool, ExpandedUse } from './expanded.ts'
 import type { SecretReader } from './secrets.ts'
 import type { Report } from './report.ts'
 import { parseRule } from './texts.ts'
+import { partsOf } from './uses.ts'
 
 interface Context {
   readonly config: Expanded

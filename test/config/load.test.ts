@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ConfigErrors, dataFolder, loadConfig } from '../../src/config/index.ts'
-import { least } from './written.ts'
+import { tidy } from './written.ts'
 
 let folder: string
 const at = (name: string) => join(folder, name)
@@ -21,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const written = (secret: string) => {
   writeFileSync(
     at('sallyport.yaml'),
-    least.replace('file:/run/key', 'file:key').replace('file:/run/secret', secret),
+    tidy.replace('file:/run/key', 'file:key').replace('file:/run/secret', secret),
   )
   return at('sallyport.yaml')
 }

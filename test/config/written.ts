@@ -30,6 +30,9 @@ downstreams:
       - { op: POST /orders, class: write }
 `
 
+/** The same, with a use for each operation, so that there is nothing to warn of. */
+export const tidy = least.replace('direct: [orders]', 'direct: [orders, orders POST /orders]')
+
 export interface Given {
   readonly files?: Files
   readonly env?: Readonly<Record<string, string>>

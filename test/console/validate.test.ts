@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { printConfig } from '../../src/config/index.ts'
 import { type Checked, type Output, validate } from '../../src/console/index.ts'
-import { canary, least, load } from '../config/written.ts'
+import { canary, least, load, tidy } from '../config/written.ts'
 
 function check(text: string, words: { expand: boolean; json: boolean }) {
   const lines: string[] = []
@@ -43,7 +43,7 @@ describe('validate', () => {
   })
 
   it('says that a configuration is valid, with its warnings', async () => {
-    const { code, text } = await check(least, { expand: false, json: false })
+    const { code, text } = await check(tidy, { expand: false, json: false })
     expect(code).toBe(0)
     expect(text).toMatch(/^warning: .*every user of this machine[^]*valid, policy [0-9a-f]{16}$/)
   })

@@ -18,20 +18,23 @@ const boundUse = z.strictObject({
     .string()
     .describe('`orders GET /orders/{id}`: downstream, method, path template. Or downstream and operationId.'),
   bind: z
-    .record(identifier, label)
+    .record(label, label)
     .optional()
     .describe(
-      'Which parameter of the call fixes which part of the request: `path.id: order_id`. Loaded; enforced by the gateway.',
+      'Which parameter of the call fixes which part of the request: `path.id: order_id`. Parts: `path.NAME`, `query.NAME`, `body.NAME`, `body/…` by JSON Pointer. Parameters: by name, or by JSON Pointer with a leading `/`. Path parameters of a write are bound to parameters of their own names unless they are named here or under `free`.',
     ),
-  free: z
-    .array(identifier)
-    .optional()
-    .describe('Parts of the request that the server may choose. Loaded; enforced by the gateway.'),
+  free: z.array(label).optional().describe('Parts of the request that the server may choose.'),
   rest: z
     .enum(['refuse'])
     .optional()
-    .describe('What happens to parts that are not named. Loaded; enforced by the gateway.'),
-  times: z.int().min(1).max(1000).optional().describe('How often per call. Loaded; enforced by the gateway.'),
+    .describe(
+      'Refuse every parameter of the query and every member of the body that is neither bound nor free. Implied where the operation is `critical`.',
+    ),
+  times: z.int().min(1).max(1000).optional().describe('How many requests a call may make by this use.'),
+  unbound: z.boolean().optional().meta({
+    description: 'Imply nothing by the class of the operation: only what `bind` says is held to the call.',
+    default: false,
+  }),
 })
 
 const use = z.union([z.string(), boundUse])
@@ -128,6 +131,8 @@ export const server = z.strictObject({
 
 /** The short form for one server: its members at the top of the file. */
 export const oneServer = {
-  server: url.optional().describe('The one MCP server, named `main`, as the gateway reaches it; `servers` for several.'),
+  server: url
+    .optional()
+    .describe('The one MCP server, named `main`, as the gateway reaches it; `servers` for several.'),
   ...rules,
 }
