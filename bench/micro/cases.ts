@@ -8,7 +8,8 @@ import { receive } from '../../src/egress/receive.ts'
 import { returningHead } from '../../src/egress/returning.ts'
 import { record, settle } from '../../src/egress/settle.ts'
 import type { Recorded } from '../../src/audit/index.ts'
-import type { SallyportError } from '../../src/model/index.ts'
+import type { Access, SallyportError, Server } from '../../src/model/index.ts'
+import { compilePolicy } from '../../src/policy/index.ts'
 import { clock } from '../../src/wire.ts'
 import { type MicroWorld, noCalls } from './world.ts'
 
@@ -48,6 +49,24 @@ const orderOf = (_: unknown, n: number) => ({
   total: 129.95,
 })
 
+/** Whether a tool may be called, where the last of so many rules is the one that allows it. */
+function deciding(rules: number, access: Access, server: Server): Case {
+  const others = Array.from({ length: rules - 1 }, (_, n) => ({ kind: 'user' as const, value: `user-${n}` }))
+  const allow = [...others, { kind: 'user' as const, value: access.session.principal.subject }]
+  const tools = [{ name: 'search', class: 'read' as const, uses: [], allow }]
+  const { tenant } = access.session.principal
+  const { call } = compilePolicy({
+    tenant,
+    version: 'bench',
+    servers: [{ ...server, allow: [{ kind: 'anyone' }], tools }],
+    downstreams: [],
+  })
+  const { principal, client, groups, groupsComplete } = access.session
+  const facts = { principal, client, server: server.name, groups, groupsComplete, tool: 'search' }
+  if (call(facts).effect !== 'allow') throw new Error('the tool is not allowed')
+  return each(`decide a call, ${rules} rules`, () => call(facts))
+}
+
 export function casesOf(world: MicroWorld): Case[] {
   const { instance, req, door, access, known, bound, credential, answered } = world
   const { identity, policy, replica, exchange, audit } = instance
@@ -82,6 +101,13 @@ export function casesOf(world: MicroWorld): Case[] {
     each('match', () => match(bound, access, { policy, known })),
     each('decide', () => decide(bound, { policy, gate, known, calls: noCalls })),
     each('bind', () => bind({ ...bound, permit }, body)),
+    ...[10, 1_000, 10_000].map((rules) => deciding(rules, access, bound.server)),
+    each('mint a call token', () =>
+      identity.mintCall(
+        { ...access, jti: id, call: { id, tool: 'search' } },
+        { class: 'read', args_digest: id },
+      ),
+    ),
     {
       name: 'record: intent and outcome',
       run: async (times) => {
