@@ -1,8 +1,19 @@
 /** `validate`, `explain` and `schema`: the configuration read, checked and asked, without a running instance. */
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { type CommonOptions, outputOf, verb, withCommon } from './cli-common.ts'
-import { jsonSchema, loadBoth, printConfig } from './config/index.ts'
-import { type Checked, exit, explain, type ExplainWords, validate } from './console/index.ts'
+import { jsonSchema, loadBoth, printConfig, readPolicyCases } from './config/index.ts'
+import {
+  type Checked,
+  diffPolicies,
+  type DiffSide,
+  exit,
+  explain,
+  type ExplainTerms,
+  type ExplainWords,
+  testPolicy,
+  validate,
+} from './console/index.ts'
 import { compilePolicy } from './policy/index.ts'
 
 type Form = 'single' | 'dev'
@@ -33,20 +44,38 @@ function wordsOf(options: ExplainOptions): ExplainWords {
   return { ...(Object.fromEntries(given) as Partial<ExplainWords>), groups: group, downstream, method, path }
 }
 
-async function explainFor(options: ExplainOptions) {
+async function termsOf(options: CommonOptions & { readonly form: Form }): Promise<ExplainTerms> {
   const { config } = await loadBoth(options.config, { form: options.form, env: process.env })
   const { tenant, servers, downstreams, version } = config
-  return explain(
-    wordsOf(options),
-    {
-      policy: compilePolicy({ tenant, servers, downstreams, version }),
-      tenant,
-      issuer: config.login.issuer,
-      workloadIssuers: config.workloads.map(({ issuer }) => issuer),
-      servers: servers.map(({ name }) => name),
-    },
+  return {
+    policy: compilePolicy({ tenant, servers, downstreams, version }),
+    tenant,
+    issuer: config.login.issuer,
+    workloadIssuers: config.workloads.map(({ issuer }) => issuer),
+    servers: servers.map(({ name }) => name),
+  }
+}
+
+async function explainFor(options: ExplainOptions) {
+  return explain(wordsOf(options), await termsOf(options), outputOf(options))
+}
+
+async function testFor(file: string, options: CommonOptions & { readonly form: Form }) {
+  return testPolicy(
+    readPolicyCases(readFileSync(file, 'utf8'), file),
+    await termsOf(options),
     outputOf(options),
   )
+}
+
+async function diffFor(before: string, after: string, options: CommonOptions & { readonly form: Form }) {
+  const side = async (path: string): Promise<DiffSide> => {
+    const { config } = await loadBoth(path, { form: options.form, env: process.env })
+    const { tenant, servers, downstreams, version, login } = config
+    const policy = compilePolicy({ tenant, servers, downstreams, version })
+    return { policy, tenant, issuer: login.issuer, servers }
+  }
+  return diffPolicies(await side(before), await side(after), outputOf(options))
 }
 
 const asForm = 'the form that the configuration is for: single or dev'
@@ -81,6 +110,7 @@ export function addPolicyVerbs(program: Command): void {
     .requiredOption('--path <path>', 'below the base path of the downstream, without a query')
     .option('--form <form>', asForm, 'single')
     .action(verb(explainFor))
+  addComparing(program)
   program
     .command('schema')
     .description('the JSON Schema of the configuration')
@@ -90,4 +120,22 @@ export function addPolicyVerbs(program: Command): void {
         return exit.done
       }),
     )
+}
+
+/** Questions with their expected answers, and two configurations side by side. */
+function addComparing(program: Command): void {
+  withCommon(
+    program
+      .command('test <file>')
+      .description(
+        'put the questions of a file to what decides, and compare the answers with those expected',
+      ),
+  )
+    .option('--form <form>', asForm, 'single')
+    .action(verb(testFor))
+  withCommon(
+    program.command('diff <before> <after>').description('what two configurations decide differently'),
+  )
+    .option('--form <form>', asForm, 'single')
+    .action(verb(diffFor))
 }

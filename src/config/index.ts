@@ -12,5 +12,6 @@
 export type { Config, VaultSlice } from './config.ts'
 export { ConfigErrors } from './errors.ts'
 export { dataFolder, loadBoth, loadConfig, type Loaded, type LoadOptions } from './load.ts'
+export { readPolicyCases } from './policy-cases.ts'
 export { printConfig } from './print.ts'
 export { jsonSchema } from './shape.ts'

@@ -44,7 +44,8 @@ export function explain(words: ExplainWords, terms: ExplainTerms, output: Output
   return explanation.decision === 'allow' ? exit.done : exit.denied
 }
 
-function factsOf(words: ExplainWords, terms: ExplainTerms): Facts | string {
+/** The facts of a question, or why it cannot be put. */
+export function factsOf(words: ExplainWords, terms: ExplainTerms): Facts | string {
   const principal = principalOf(words, terms)
   if (typeof principal === 'string') return principal
   const server = words.server ?? (terms.servers.length === 1 ? terms.servers[0] : undefined)

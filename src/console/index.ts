@@ -4,9 +4,11 @@
  * secret verb reads from standard input goes to the instance and nowhere else.
  */
 export { connect, failed, revoke, sayInLog, type ScopeWords, show } from './administer.ts'
+export { diffPolicies, type DiffSide } from './policy-diff.ts'
+export { type PolicyCase, testPolicy } from './policy-test.ts'
 export { auditStory } from './story.ts'
 export { auditExport, auditQuery, auditTail, auditVerify, parseMoment } from './audit.ts'
 export { type AdminEndpoint, callAdmin, findInstance, runFiles } from './client.ts'
 export { exit, type ExitCode, type Output, say } from './output.ts'
-export { explain, type ExplainWords } from './explain.ts'
+export { explain, type ExplainTerms, type ExplainWords } from './explain.ts'
 export { type Checked, validate } from './validate.ts'

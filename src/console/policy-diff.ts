@@ -1,0 +1,136 @@
+import type { Facts, Matcher, Principal, Server } from '../model/index.ts'
+import type { Policy } from '../policy/index.ts'
+import { exit, type ExitCode, type Output, say } from './output.ts'
+
+/** One configuration of the two that are compared. */
+export interface DiffSide {
+  readonly policy: Policy
+  readonly tenant: string
+  readonly issuer: string
+  readonly servers: readonly Server[]
+}
+
+interface Change {
+  readonly who: string
+  readonly what: string
+  readonly kind: 'loosened' | 'tightened' | 'other reason'
+  readonly before: string
+  readonly after: string
+}
+
+/**
+ * `diff`: what two configurations decide differently, for somebody of each kind that their rules name, at every operation
+ * with and without each tool. The function that decides is asked, so what is equal here decides equally there. 0 where
+ * nothing differs, 1 otherwise.
+ */
+export function diffPolicies(before: DiffSide, after: DiffSide, output: Output): ExitCode {
+  const changes = comparisons(before, after)
+  say(output, { changes }, () => [
+    ...changes.map(
+      ({ kind, who, what, before: was, after: is }) => `${kind}: ${who}: ${what}: ${was} → ${is}`,
+    ),
+    changes.length === 0 ? 'both decide alike' : `${changes.length} decisions differ`,
+  ])
+  return changes.length === 0 ? exit.done : exit.failed
+}
+
+function comparisons(before: DiffSide, after: DiffSide): readonly Change[] {
+  const people = unique([before, after].flatMap(peopleOf))
+  const questions = unique([before, after].flatMap(questionsOf))
+  return people.flatMap(([who, person]) =>
+    questions.flatMap(([what, question]) => {
+      const was = answerOf(before, person, question)
+      const is = answerOf(after, person, question)
+      return was === is ? [] : [{ who, what, kind: kindOf(was, is), before: was, after: is }]
+    }),
+  )
+}
+
+function kindOf(was: string, is: string): Change['kind'] {
+  if (is === 'allow') return 'loosened'
+  return was === 'allow' ? 'tightened' : 'other reason'
+}
+
+interface Person {
+  readonly kind: Principal['kind']
+  readonly issuer: string
+  readonly subject: string
+  readonly client: string
+  readonly groups: readonly string[]
+}
+
+interface Question {
+  readonly server: string
+  readonly tool: string | undefined
+  /** Undefined asks whether the tool may be called at all. */
+  readonly downstream: string | undefined
+  readonly operation: string | undefined
+}
+
+/** Somebody for each rule, somebody for no rule, and nobody twice. */
+function peopleOf({ servers, issuer }: DiffSide): readonly (readonly [string, Person])[] {
+  const nobody = { kind: 'user', issuer, subject: 'nobody', client: 'unnamed', groups: [] } as const
+  const matchers = servers.flatMap(({ allow, deny, tools }) => [
+    ...allow,
+    ...deny,
+    ...tools.flatMap((tool) => tool.allow ?? []),
+  ])
+  return [['somebody whom no rule names', nobody], ...matchers.map((it) => personOf(it, nobody))]
+}
+
+function personOf(matcher: Matcher, nobody: Person): readonly [string, Person] {
+  switch (matcher.kind) {
+    case 'group':
+      return [`a user of group ${matcher.value}`, { ...nobody, groups: [matcher.value] }]
+    case 'client':
+      return [`a user with client ${matcher.value}`, { ...nobody, client: matcher.value }]
+    case 'user':
+    case 'workload': {
+      const { kind, value, issuer = nobody.issuer } = matcher
+      return [`${kind} ${value}`, { ...nobody, kind, issuer, subject: value }]
+    }
+    case 'anyone':
+      return ['somebody whom no rule names', nobody]
+  }
+}
+
+function questionsOf({ servers, policy }: DiffSide): readonly (readonly [string, Question])[] {
+  return servers.flatMap(({ name: server, tools }) => {
+    const names = [undefined, ...tools.map(({ name }) => name)]
+    return names.flatMap((tool) => {
+      const within = tool === undefined ? 'without a tool' : `tool ${tool}`
+      const calls: (readonly [string, Question])[] =
+        tool === undefined
+          ? []
+          : [[`${server}: calling ${tool}`, { server, tool, downstream: undefined, operation: undefined }]]
+      const operations = policy
+        .reachable(server)
+        .flatMap((downstream) =>
+          (policy.downstream(downstream)?.operations ?? []).map(({ id }): readonly [string, Question] => [
+            `${server}, ${within}: ${downstream} ${id}`,
+            { server, tool, downstream, operation: id },
+          ]),
+        )
+      return [...calls, ...operations]
+    })
+  })
+}
+
+function answerOf({ policy, tenant }: DiffSide, person: Person, question: Question): string {
+  const { client, groups, ...identity } = person
+  const { server, tool, downstream, operation } = question
+  const base: Facts = { principal: { ...identity, tenant }, client, server, groups, groupsComplete: true }
+  const inTool = tool === undefined ? base : { ...base, tool }
+  if (downstream === undefined) {
+    const called = policy.call(inTool)
+    return called.effect === 'allow' ? 'allow' : called.reason
+  }
+  const found = policy.downstream(downstream)?.operations.find(({ id }) => id === operation)
+  const facts = { ...inTool, downstream, audienceGranted: policy.reachable(server).includes(downstream) }
+  const decided = policy.explain(found === undefined ? facts : { ...facts, operation: found })
+  return decided.decision === 'allow' ? 'allow' : decided.reason
+}
+
+function unique<T>(named: readonly (readonly [string, T])[]): readonly (readonly [string, T])[] {
+  return [...new Map(named)]
+}
