@@ -15,6 +15,11 @@ export type Message =
 
 const none: JsonObject = {}
 
+/** What a message has, and what is judged of its parameters. */
+const members = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error'])
+const judged = new Set(['name', 'arguments', 'uri', 'taskid', 'task', 'protocolversion', '_meta'])
+const spelled = new Set(['name', 'arguments', 'uri', 'taskId', 'task', 'protocolVersion', '_meta'])
+
 /**
  * Reads a body. Whoever reads it after us reads the same: names stand once, numbers are not rounded, there is one
  * message (batches went with revision 2025-06-18).
@@ -23,10 +28,12 @@ const none: JsonObject = {}
 export function readMessage(body: Buffer): Message {
   const message = parseStrictJson(decoded(body))
   if (!isJsonObject(message) || message['jsonrpc'] !== '2.0') throw malformed()
+  if (Object.keys(message).some((name) => !members.has(name))) throw malformed()
   const { id, method, params = none } = message
   if (method === undefined) return readResponse(message)
   if (typeof method !== 'string' || method === '' || !isJsonObject(params)) throw malformed()
   if ('result' in message || 'error' in message) throw malformed()
+  if (Object.keys(params).some(isTwin)) throw new SallyportError('json_ambiguous')
   if (!('id' in message)) return { kind: 'notification', method, params }
   return { kind: 'request', id: readId(id), method, params }
 }
@@ -34,6 +41,11 @@ export function readMessage(body: Buffer): Message {
 function readResponse(message: JsonObject): Message {
   if ('result' in message === 'error' in message || 'params' in message) throw malformed()
   return { kind: 'response', id: readId(message['id']) }
+}
+
+/** Some servers read names without regard to case, as Go's `encoding/json` does: for them `Name` is `name`. */
+function isTwin(name: string): boolean {
+  return !spelled.has(name) && judged.has(name.toUpperCase().toLowerCase())
 }
 
 /** The id of a body that is refused, if it can be told: an answer should carry it. */

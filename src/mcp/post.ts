@@ -33,8 +33,6 @@ type Request = Extract<Message, { kind: 'request' }>
 /** One message of a client: read once, decided on, and passed on as what was read. */
 export async function post(turn: Turn, { head, access, fronted }: Known, inside: Inside): Promise<void> {
   const { req, res, requestId } = turn
-  if (!/^application\/json(?:$|[ ;])/i.test(head.type ?? '') || head.encoded)
-    throw new SallyportError('media_type_refused')
   const came = await collect(req, head, inside)
   const message = readOr(came, turn)
   if (message.kind === 'request') turn.id = message.id

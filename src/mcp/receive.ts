@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { checkHost } from '../egress/index.ts'
 import { SallyportError } from '../model/index.ts'
-import type { GatewaySlice } from './inside.ts'
+import { Gathered } from './gathered.ts'
 import type { Head } from './head.ts'
+import type { GatewaySlice } from './inside.ts'
 
 /**
  * Whom a listener answers: a browser sends `Host` as the page's address says it, and `Origin` of the page, so neither a
@@ -16,17 +17,20 @@ export function checkDoor({ host, origin }: Head, slice: Pick<GatewaySlice, 'hos
   if (own === undefined || own !== host) throw new SallyportError('origin_refused')
 }
 
+/** JSON is UTF-8 (RFC 8259 §8.1). A server that believes another charset reads another message than we do. */
+const mediaType = /^application\/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i
+
 /**
  * The whole body of a message.
- * @throws body_too_large, caller_left, caller_stalled
+ * @throws media_type_refused, body_too_large, caller_left, caller_stalled
  */
-export function collect(req: IncomingMessage, head: Head, slice: GatewaySlice): Promise<Buffer> {
+export async function collect(req: IncomingMessage, head: Head, slice: GatewaySlice): Promise<Buffer> {
   const { messageBytes, stallMs } = slice
+  if (!mediaType.test(head.type ?? '') || head.encoded) throw new SallyportError('media_type_refused')
   // The listener makes no stream for a request that declares no body.
   if (!head.chunked && (head.length ?? 0) === 0) return Promise.resolve(Buffer.alloc(0))
   return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = []
-    let size = 0
+    const body = new Gathered()
     const end = (settle: () => void) => {
       clearTimeout(timer)
       req.off('data', take)
@@ -37,9 +41,8 @@ export function collect(req: IncomingMessage, head: Head, slice: GatewaySlice): 
       end(() => reject(new SallyportError(code)))
     const left = () => fail('caller_left')
     const take = (piece: Buffer) => {
-      size += piece.length
-      if (size > messageBytes) fail('body_too_large')
-      else pieces.push(piece)
+      if (body.size + piece.length > messageBytes) fail('body_too_large')
+      else body.add(piece)
     }
     const timer = setTimeout(() => fail('caller_stalled'), stallMs)
     if (head.length !== undefined && head.length > messageBytes) {
@@ -47,7 +50,7 @@ export function collect(req: IncomingMessage, head: Head, slice: GatewaySlice): 
       return
     }
     req.on('data', take)
-    req.once('end', () => end(() => resolve(Buffer.concat(pieces))))
+    req.once('end', () => end(() => resolve(body.take())))
     req.once('close', left)
     req.on('error', left)
   })
