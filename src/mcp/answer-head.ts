@@ -1,10 +1,10 @@
 import { SallyportError } from '../model/index.ts'
 import { showsLinks } from './ask.ts'
-import { type AnswerView, asItComes, eventView, notedView, wholeView } from './answer-view.ts'
+import { type AnswerView, asItComes, eventView, messageView } from './answer-view.ts'
 import type { Passing } from './passing.ts'
 import type { Inside } from './inside.ts'
 import { withOwnTasks } from './tasks.ts'
-import { factsOf } from './tool-call.ts'
+import { isCallable } from './tool-call.ts'
 import { withVisibleTools } from './tool-list.ts'
 
 /** What of an answer's head is for the client. Cookies and challenges of the server are not. */
@@ -38,40 +38,45 @@ export function judgeHead(
     if (passes.has(name)) told.set(name, head[index + 1] ?? '')
   }
   noteSession(status, told, passing, inside)
-  const streams = /^text\/event-stream(?:$|[ ;])/i.test(told.get('content-type') ?? '')
-  const kind = streams ? 'events' : kindOf(passing)
-  // What cannot be read cannot be shown in part.
-  if (kind !== 'bytes' && told.has('content-encoding')) throw new SallyportError('server_failed')
-  if (kind === 'events' || kind === 'list') told.delete('content-length')
+  const kind = kindOf(status, told.get('content-type') ?? '', passing)
+  // What cannot be read cannot be shown in part; nobody asked for a coding.
+  if (kind !== 'other' && told.has('content-encoding')) throw new SallyportError('server_failed')
+  if (kind !== 'other') told.delete('content-length')
   told.set('sallyport-request-id', passing.requestId)
-  return { head: [...told].flat(), view: viewOf(kind, passing, inside), streams }
+  return { head: [...told].flat(), view: viewOf(kind, passing, inside), streams: kind === 'events' }
 }
 
-type Kind = 'events' | 'list' | 'noted' | 'bytes'
+type Kind = 'events' | 'message' | 'other'
 
-const lists = new Set(['tools/list', 'tasks/list'])
-
-function kindOf({ message, note }: Noted): Kind {
-  if (message?.kind === 'request' && lists.has(message.method)) return 'list'
-  return note === undefined ? 'bytes' : 'noted'
+/**
+ * What a client takes the answer for. There are clients that look only whether the type has `event-stream` in it somewhere,
+ * and take whatever a GET brings for a stream: so what is passed on says plainly what it is.
+ */
+function kindOf(status: number, type: string, { method, message }: Passing): Kind {
+  const fine = status < 300 && status !== 202 && status !== 204
+  if (/^text\/event-stream[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i.test(type)) return 'events'
+  if (/event-stream/i.test(type)) throw new SallyportError('server_failed')
+  if (/json/i.test(type) && !(fine && method === 'GET')) return 'message'
+  const awaited = method === 'GET' || message?.kind === 'request'
+  if (fine && awaited) throw new SallyportError('server_failed')
+  return 'other'
 }
 
 function viewOf(kind: Kind, passing: Noted, inside: Inside): AnswerView {
   const { era, access, note, fronted } = passing
-  if (kind === 'bytes') return asItComes
-  if (kind === 'noted') return notedView((message) => note?.(message))
-  const visible = (tool: string) => inside.policy.call(factsOf(access, tool)).effect === 'allow'
+  if (kind === 'other') return asItComes
+  const visible = (tool: string) => isCallable(tool, access, inside)
   const own = (id: string) => inside.tasks.find(id, fronted.server.name, access) !== undefined
   const terms = {
     maxBytes: inside.messageBytes,
-    // Each of the words stands in all that is judged; a server that hides them hides its list from clients too.
+    // Each of the words stands in all that is judged, if not with escapes.
     mayConcern: (bytes: Buffer) => bytes.includes('ools') || bytes.includes('ask') || bytes.includes('\\u'),
     judge: (message: unknown) => {
       note?.(message)
       return withVisibleTools(message, era, visible) ?? withOwnTasks(message, own)
     },
   }
-  return kind === 'events' ? eventView(terms) : wholeView(terms)
+  return kind === 'events' ? eventView(terms) : messageView(terms)
 }
 
 function noteSession(

@@ -1,3 +1,4 @@
+import { Gathered } from './gathered.ts'
 import { dataOf, EventSplitter, withData } from './sse.ts'
 
 /** How the body of an answer is passed on: piece by piece, and what is left at its end. */
@@ -12,7 +13,7 @@ export interface MessageTerms {
   readonly mayConcern: (bytes: Buffer) => boolean
   /** The message as it goes on, where it is another one. */
   readonly judge: (message: unknown) => object | undefined
-  /** The longest event of a stream, and the longest answer that is judged whole, in bytes. */
+  /** The longest message, in bytes. */
   readonly maxBytes: number
 }
 
@@ -23,13 +24,17 @@ export const asItComes: AnswerView = { push: (bytes) => bytes, end: () => undefi
  * An event stream: any of its events may be the answer to another request, since a client may resume a stream. Events that
  * are nothing to judge are passed on as the bytes they were.
  */
-export function eventView({ mayConcern, judge, maxBytes }: MessageTerms): AnswerView {
-  const splitter = new EventSplitter(maxBytes)
-  const pass = (bytes: Buffer): Buffer => {
-    if (!mayConcern(bytes)) return bytes
+export function eventView(terms: MessageTerms): AnswerView {
+  const splitter = new EventSplitter(terms.maxBytes)
+  let first = true
+  const pass = (came: Buffer): Buffer => {
+    // Readers drop a mark at the start of a stream (HTML Standard §9.2.5), and then read the line behind it.
+    const bytes = first && came.subarray(0, 3).equals(mark) ? came.subarray(3) : came
+    first = false
+    if (!terms.mayConcern(bytes)) return bytes
     const event = bytes.toString('utf8')
-    const judged = judge(parsed(dataOf(event) ?? ''))
-    return judged === undefined ? bytes : Buffer.from(withData(event, JSON.stringify(judged)))
+    const judged = judgedText(dataOf(event) ?? '', terms)
+    return judged === undefined ? bytes : Buffer.from(withData(event, judged))
   }
   return {
     push: (bytes) => {
@@ -42,50 +47,52 @@ export function eventView({ mayConcern, judge, maxBytes }: MessageTerms): Answer
   }
 }
 
-/** An answer that is judged in one piece. */
-export function wholeView({ judge, maxBytes }: MessageTerms): AnswerView {
-  const pieces: Buffer[] = []
-  let size = 0
+/**
+ * One message, judged whole: a client knows by its id what it answers, so the answer to any request may be a list. Nobody
+ * waits longer for it, since a part of a message is nothing to read.
+ */
+export function messageView(terms: MessageTerms): AnswerView {
+  const body = new Gathered()
   return {
     push: (bytes) => {
-      size += bytes.length
-      if (size > maxBytes) throw new RangeError('the answer is too long')
-      pieces.push(bytes)
+      if (body.size + bytes.length > terms.maxBytes) throw new UnreadableAnswer('too long')
+      body.add(bytes)
       return undefined
     },
     end: () => {
-      const whole = Buffer.concat(pieces)
-      const judged = judge(parsed(whole.toString('utf8')))
-      return judged === undefined ? whole : Buffer.from(JSON.stringify(judged))
+      const whole = body.take()
+      // Some clients guess UTF-16 and UTF-32 by their zeros, or read over a mark.
+      if (whole.length > 0 && (whole.includes(0) || !/^[ \t\r\n]*\{/.test(whole.toString('latin1', 0, 64))))
+        throw new UnreadableAnswer('no JSON object')
+      const judged = terms.mayConcern(whole) ? judgedText(whole.toString('utf8'), terms) : undefined
+      return judged === undefined ? whole : Buffer.from(judged)
     },
   }
 }
 
-/** Longer answers are not about a task. */
-const longestNote = 65_536
-
-/** An answer that is only looked at, once it has passed. */
-export function notedView(note: (message: unknown) => void): AnswerView {
-  let pieces: Buffer[] | undefined = []
-  let size = 0
-  return {
-    push: (bytes) => {
-      size += bytes.length
-      if (size > longestNote) pieces = undefined
-      pieces?.push(bytes)
-      return bytes
-    },
-    end: () => {
-      if (pieces !== undefined) note(parsed(Buffer.concat(pieces).toString('utf8')))
-      return undefined
-    },
+/** An answer that others may read in another way than we do; nothing of it is shown. */
+class UnreadableAnswer extends Error {
+  constructor(why: string) {
+    super(`the answer cannot be judged: ${why}`)
+    this.name = 'UnreadableAnswer'
   }
 }
 
-function parsed(text: string): unknown {
+const mark = Buffer.from('\ufeff')
+
+/** The message as it goes on, where it is another one. @throws UnreadableAnswer */
+function judgedText(text: string, { judge }: MessageTerms): string | undefined {
+  // An event may have no data, only a comment or an id.
+  if (text.trim() === '') return undefined
+  let message: unknown
   try {
-    return JSON.parse(text) as unknown
+    message = JSON.parse(text)
   } catch {
-    return undefined
+    // Some clients read what is not quite JSON (`NaN`).
+    throw new UnreadableAnswer('no JSON')
   }
+  // The revisions that are served have no batches, but clients that read them are still about.
+  if (Array.isArray(message)) throw new UnreadableAnswer('a batch')
+  const judged = judge(message)
+  return judged === undefined ? undefined : JSON.stringify(judged)
 }

@@ -42,6 +42,8 @@ export class Relay implements Receiver, LiveHandle {
   #view: AnswerView = asItComes
   #status: number | undefined
   #streams = false
+  /** The head of an answer that is judged whole, until it was. */
+  #head: readonly string[] | undefined
   #bytesOut = 0
   #ended = false
   #frozen = false
@@ -50,7 +52,9 @@ export class Relay implements Receiver, LiveHandle {
 
   constructor(parts: RelayParts) {
     this.#parts = parts
-    parts.res.once('close', this.#onClientGone)
+    // Who left while the record was written is not told again.
+    if (parts.res.destroyed) this.#onClientGone()
+    else parts.res.once('close', this.#onClientGone)
   }
 
   get ended(): boolean {
@@ -73,13 +77,14 @@ export class Relay implements Receiver, LiveHandle {
   onHead(status: number, head: readonly string[]): void {
     this.#status = status
     this.#inTurn(() => {
-      const { res } = this.#parts
       const answer = this.#parts.onHead(status, head)
       this.#view = answer.view
       this.#streams = answer.streams
-      res.writeHead(status, [...answer.head])
+      this.#head = answer.head
       // A client waits for the head of a stream, not for its first event.
-      res.flushHeaders()
+      if (answer.view !== asItComes && !answer.streams) return
+      this.#sendHead()
+      this.#parts.res.flushHeaders()
     })
   }
 
@@ -91,7 +96,8 @@ export class Relay implements Receiver, LiveHandle {
     this.#inTurn(() => {
       this.#pass(() => this.#view.end())
       if (this.#ended) return
-      this.#parts.res.end()
+      this.#sendHead()
+      this.#finish()
       this.#end(undefined)
     })
   }
@@ -141,9 +147,26 @@ export class Relay implements Receiver, LiveHandle {
     }
   }
 
+  #sendHead(): void {
+    const head = this.#head
+    if (head === undefined) return
+    this.#head = undefined
+    this.#parts.res.writeHead(this.#status ?? 502, [...head])
+  }
+
+  /** What is written already waits for its reader too, and no longer than anything else. */
+  #finish(): void {
+    const { res, idleMs } = this.#parts
+    res.end()
+    if (res.writableLength === 0) return
+    const late = setTimeout(() => res.destroy(), idleMs)
+    res.once('close', () => clearTimeout(late))
+  }
+
   #pass(take: () => Buffer | undefined): void {
     const bytes = take()
     if (bytes === undefined || bytes.length === 0 || this.#ended) return
+    this.#sendHead()
     this.#bytesOut += bytes.length
     const { res, idleMs } = this.#parts
     if (res.write(bytes)) return

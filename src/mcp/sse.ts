@@ -1,3 +1,5 @@
+import { Gathered } from './gathered.ts'
+
 /** A longer event is not one of MCP's: the stream ends. */
 export class EventTooLarge extends Error {
   constructor() {
@@ -15,8 +17,7 @@ const carriageReturn = 0x0d
  */
 export class EventSplitter {
   readonly #maxBytes: number
-  #held: Buffer[] = []
-  #size = 0
+  readonly #held = new Gathered()
   /** Whether the line under way has a character yet, and whether it began after a CR whose LF may follow. */
   #empty = true
   #afterReturn = false
@@ -48,25 +49,17 @@ export class EventSplitter {
 
   /** What is left at the end: an event without its blank line, which readers drop. */
   rest(): Buffer {
-    const rest = Buffer.concat(this.#held)
-    this.#held = []
-    return rest
+    return this.#held.take()
   }
 
   #emit(last: Buffer, event: (bytes: Buffer) => void): void {
     this.#hold(last)
-    const [only, second] = this.#held
-    const bytes = only !== undefined && second === undefined ? only : Buffer.concat(this.#held)
-    this.#held = []
-    this.#size = 0
-    event(bytes)
+    event(this.#held.take())
   }
 
   #hold(piece: Buffer): void {
-    if (piece.length === 0) return
-    this.#size += piece.length
-    if (this.#size > this.#maxBytes) throw new EventTooLarge()
-    this.#held.push(piece)
+    if (this.#held.size + piece.length > this.#maxBytes) throw new EventTooLarge()
+    this.#held.add(piece)
   }
 }
 

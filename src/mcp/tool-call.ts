@@ -79,6 +79,12 @@ export function decideCall(
   }
 }
 
+/** What a call of the tool would be told, for lists: they show nothing else. */
+export function isCallable(tool: string, access: Access, { gate, policy }: Inside): boolean {
+  const barred = gate.check({ ...workOf(access), tool }, access.rev)
+  return barred === undefined && policy.call(factsOf(access, tool)).effect === 'allow'
+}
+
 export function factsOf({ session }: Access, tool: string): Facts {
   const { principal, client, server, groups, groupsComplete } = session
   return { principal, client, server, groups, groupsComplete, tool }
