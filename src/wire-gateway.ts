@@ -38,7 +38,7 @@ interface GatewayParts {
 /** The gateway of one process. `hosts` is filled in when it listens. */
 export function openGateway(parts: GatewayParts, hosts: readonly string[]): Gateway {
   const { config, replica, serverDial, keyring, identity, exchange, clock, random } = parts
-  const { headersTimeout, idleTimeout, call, messageBytes, requests } = config.limits
+  const { headersTimeout, idleTimeout, call, messageBytes, requests, streams } = config.limits
   return createGateway(
     {
       hosts,
@@ -51,6 +51,7 @@ export function openGateway(parts: GatewayParts, hosts: readonly string[]): Gate
       stallMs: headersTimeout * 1000,
       idleMs: idleTimeout * 1000,
       maxRequests: requests,
+      streams,
     },
     {
       ...parts,

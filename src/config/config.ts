@@ -100,6 +100,8 @@ export interface Config {
     readonly messageBytes: number
     /** How many requests one call may make downstream. */
     readonly requests: number
+    /** How many requests one principal may have open at the gateway. */
+    readonly streams: number
   }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
   /** Digest of what decides, 16 hex digits: the version of the policy bundle. */

@@ -147,7 +147,7 @@ function expandSession({ session }: WrittenConfig): Expanded['session'] {
 }
 
 function expandTimeouts({ limits }: WrittenConfig): Expanded['limits'] {
-  const { connect, headers, idle, tunnel, tunnels, call, message, requests } = limits ?? {}
+  const { connect, headers, idle, tunnel, tunnels, call, message, requests, streams } = limits ?? {}
   return {
     connect: inSeconds(connect ?? '5s'),
     headers: inSeconds(headers ?? '60s'),
@@ -157,5 +157,6 @@ function expandTimeouts({ limits }: WrittenConfig): Expanded['limits'] {
     call: inSeconds(call ?? '300s'),
     message: message ?? 4_194_304,
     requests: requests ?? 100,
+    streams: streams ?? 100,
   }
 }

@@ -36,6 +36,7 @@ export interface Expanded {
     readonly call: number
     readonly message: number
     readonly requests: number
+    readonly streams: number
   }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
 }

@@ -67,6 +67,7 @@ export async function resolveConfig(config: Expanded, context: Resolving): Promi
       call: seconds(limits.call),
       messageBytes: limits.message,
       requests: limits.requests,
+      streams: limits.streams,
     },
     log: config.log,
     version: digest.slice(0, 16),

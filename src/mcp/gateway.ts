@@ -4,6 +4,7 @@ import { createCalls } from './calls.ts'
 import { handle } from './handle.ts'
 import type { Fronted, GatewayDeps, GatewaySlice, Inside } from './inside.ts'
 import { metadataPaths, metadataUrl } from './metadata.ts'
+import { createPlaces } from './places.ts'
 import { refuse } from './refusal.ts'
 import { createRequestStates } from './request-state.ts'
 import { createMcpSessions } from './sessions.ts'
@@ -35,6 +36,7 @@ export function createGateway(slice: GatewaySlice, deps: GatewayDeps): Gateway {
     calls,
     endpoints,
     documents,
+    places: createPlaces(slice.streams),
     sessions: createMcpSessions(),
     tasks: createTasks(),
     states: createRequestStates({ ...deps, newId: deps.newRequestId }),

@@ -51,6 +51,7 @@ async function live(turn: Turn, inside: Inside): Promise<void> {
   const { method = '' } = req
   if (!methods.split(', ').includes(method)) throw new SallyportError('method_refused')
   const access = await identify(head, fronted.server, inside)
+  inside.places.take(access.session.principal, res)
   if (method === 'POST') await post(turn, { head, access, fronted }, inside)
   else {
     checkBodiless(head)

@@ -5,6 +5,7 @@ import type { Access, Clock, Downstream, Gate, JsonObject, LiveWork, Server } fr
 import type { Policy } from '../policy/index.ts'
 import type { Log } from '../telemetry/index.ts'
 import type { Calls } from './calls.ts'
+import type { Places } from './places.ts'
 import type { RequestStates } from './request-state.ts'
 import type { Seal } from './seal.ts'
 import type { Tasks } from './tasks.ts'
@@ -30,6 +31,8 @@ export interface GatewaySlice {
   readonly idleMs: number
   /** How many requests a call may make downstream. */
   readonly maxRequests: number
+  /** How many requests one principal may have open at once, streams among them. */
+  readonly streams: number
 }
 
 export interface GatewayDeps {
@@ -68,6 +71,7 @@ export interface Fronted {
 /** What all requests have in common. */
 export interface Inside extends GatewaySlice, GatewayDeps {
   readonly calls: Calls
+  readonly places: Places
   readonly sessions: McpSessions
   readonly states: RequestStates
   readonly tasks: Tasks

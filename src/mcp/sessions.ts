@@ -13,18 +13,36 @@ export interface McpSessions {
   end(id: string, server: string): void
 }
 
-/** The oldest make way where there are more. */
-export function createMcpSessions(capacity = 10_000): McpSessions {
+/** How many are remembered, and how many of one principal with one client. */
+const room = { all: 10_000, own: 1_000 } as const
+
+/**
+ * What makes way for what was put in last, if anything must: the oldest of the same owner, who would otherwise push out
+ * everybody else by beginning many; the oldest of all where many owners do.
+ */
+export function makesWay(
+  known: ReadonlyMap<string, { readonly owner: string }>,
+  owner: string,
+  { all, own }: { readonly all: number; readonly own: number } = room,
+): string | undefined {
+  const [oldest] = known.keys()
+  const owned: string[] = []
+  for (const [key, it] of known) if (it.owner === owner) owned.push(key)
+  if (owned.length > own) return owned[0]
+  return known.size > all ? oldest : undefined
+}
+
+export function createMcpSessions(most = room): McpSessions {
   const owners = new Map<string, { readonly owner: string; readonly links: boolean }>()
   const keyOf = (id: string, server: string) => `${server} ${id}`
   return {
     begin(id, server, access, links) {
       const key = keyOf(id, server)
+      const owner = ownerOf(access)
       owners.delete(key)
-      owners.set(key, { owner: ownerOf(access), links })
-      if (owners.size <= capacity) return
-      const [oldest] = owners.keys()
-      if (oldest !== undefined) owners.delete(oldest)
+      owners.set(key, { owner, links })
+      const leaving = makesWay(owners, owner, most)
+      if (leaving !== undefined) owners.delete(leaving)
     },
     showsLinks: (id, server) => owners.get(keyOf(id, server))?.links ?? false,
     check(id, server, access) {

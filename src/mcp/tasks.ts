@@ -1,5 +1,5 @@
 import type { Access } from '../model/index.ts'
-import { ownerOf } from './sessions.ts'
+import { makesWay, ownerOf } from './sessions.ts'
 
 /** A call that went on as a task after its answer (MCP tasks). Its id names it and proves nothing. */
 export interface Task {
@@ -16,8 +16,7 @@ export interface Tasks {
   ended(id: string, server: string): void
 }
 
-/** The oldest make way where there are more. */
-export function createTasks(capacity = 10_000): Tasks {
+export function createTasks(): Tasks {
   const known = new Map<string, { readonly owner: string; readonly task: Task }>()
   const keyOf = (id: string, server: string) => `${server} ${id}`
   return {
@@ -28,11 +27,12 @@ export function createTasks(capacity = 10_000): Tasks {
         task.close()
         return
       }
-      known.set(key, { owner: ownerOf(access), task })
-      const [oldest] = known
-      if (known.size <= capacity || oldest === undefined) return
-      known.delete(oldest[0])
-      oldest[1].task.close()
+      const owner = ownerOf(access)
+      known.set(key, { owner, task })
+      const leaving = makesWay(known, owner)
+      if (leaving === undefined) return
+      known.get(leaving)?.task.close()
+      known.delete(leaving)
     },
     find(id, server, access) {
       const found = known.get(keyOf(id, server))

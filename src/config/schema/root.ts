@@ -175,6 +175,11 @@ export const configSchema = z
           .max(100_000)
           .optional()
           .meta({ description: 'How many requests a tool call may make downstream.', default: 100 }),
+        streams: z.int().min(1).max(100_000).optional().meta({
+          description:
+            'How many requests one principal may have open at the gateway at once, streams among them.',
+          default: 100,
+        }),
       })
       .optional()
       .describe('Timeouts, at least 1s each, and caps.'),

@@ -302,6 +302,7 @@ export const errorTable = {
     'The requestState is not ours, was used, has ended, or is of another call.',
   ),
   protocol_session_unknown: row(404, 'caller', 'none', 'There is no such MCP session; begin a new one.'),
+  streams_full: row(429, 'caller', 'retry', 'As many requests of this principal are open as may be.'),
   server_failed: row(502, 'operator', 'none', 'The MCP server did not answer as it should.'),
   server_refused: row(502, 'operator', 'configure', 'The MCP server does not take the call token.'),
   call_timeout: row(504, 'operator', 'none', 'The MCP server took longer than a call may take.'),
