@@ -36,9 +36,9 @@ export async function freePorts(): Promise<Ports> {
   return { egress, gateway, admin, telemetry }
 }
 
-/** The parts of a configuration that every test needs; the rest is the test's. */
-export function configuration(ports: Ports, rest: string): string {
-  return `url: http://127.0.0.1:${ports.egress}
+/** The parts of a configuration that every test needs; the rest is the test's. `front`: the face that clients reach. */
+export function configuration(ports: Ports, rest: string, front: 'egress' | 'gateway' = 'egress'): string {
+  return `url: http://127.0.0.1:${ports[front]}
 listen: { egress: "127.0.0.1:${ports.egress}", gateway: "127.0.0.1:${ports.gateway}", admin: "127.0.0.1:${ports.admin}", telemetry: "127.0.0.1:${ports.telemetry}" }
 data: ./data
 ${rest}`
@@ -65,6 +65,8 @@ const portTaken = (error: unknown): boolean =>
 /** Both forms run in the test's own process, on the wiring of the program, with real listeners. */
 export async function startInstance(input: {
   readonly form: 'single' | 'dev'
+  /** The face that the instance's URL names; the egress where nothing is said. */
+  readonly front?: 'egress' | 'gateway'
   readonly config: (ports: Ports, folder: string) => string
   readonly folder?: string
   readonly files?: Readonly<Record<string, string>>
@@ -79,7 +81,7 @@ export async function startInstance(input: {
   for (const [name, text] of Object.entries(input.files ?? {}))
     writeFileSync(join(folder, name), text, { mode: 0o600 })
   const path = join(folder, 'sallyport.yaml')
-  writeFileSync(path, configuration(ports, input.config(ports, folder)))
+  writeFileSync(path, configuration(ports, input.config(ports, folder), input.front))
   const config = await loadConfig(path, { form: input.form, env: {} })
   const instance = await openInstance(config, {
     log: input.log ?? quietLog,
