@@ -5,7 +5,7 @@ import { type JsonObject, type RiskClass, SallyportError, type Use } from '../..
 import { facts, operation, tool, downstream, server } from '../../policy/facts.ts'
 import { compilePolicy, type HeldUse } from '../../../src/policy/index.ts'
 
-export const place = 'servers.crm.tools.t.uses[0]'
+const place = 'servers.crm.tools.t.uses[0]'
 
 /** A use of one operation as the policy hands it to the egress. */
 export function held(op: string, use: Omit<Use, 'downstream' | 'operation'> = {}, risk?: RiskClass): HeldUse {
@@ -33,7 +33,7 @@ export interface Asked {
 }
 
 /** A request as it comes to be held. */
-export function outgoing({
+function outgoing({
   path = '/orders',
   query = '',
   json,
