@@ -1,4 +1,5 @@
 import { relative, isAbsolute } from 'node:path'
+import { checkCaps } from './caps.ts'
 import { checkClient, checkDownstreams } from './check-downstreams.ts'
 import { checkNetwork } from './check-network.ts'
 import { checkServers } from './check-servers.ts'
@@ -13,6 +14,7 @@ export function check(config: Expanded, context: Expanding): void {
   checkNetwork(config, form, report)
   checkDownstreams(config, report)
   checkServers(config, report)
+  checkCaps(config, report)
   checkLogin(config, context)
   checkKey(config, context)
   checkSpans(config, context)

@@ -1,3 +1,4 @@
+import type { BudgetsInput } from '../policy/index.ts'
 import type { ConfigProblem, Downstream, OAuthClient, Seconds, Secret, Server } from '../model/index.ts'
 
 export interface ListenAddress {
@@ -61,6 +62,8 @@ export interface Config {
   readonly workloads: readonly WorkloadSlice[]
   readonly servers: readonly Server[]
   readonly downstreams: readonly Downstream[]
+  /** How many tool calls may be made. */
+  readonly budgets: BudgetsInput
   /** Absolute path of the data folder. */
   readonly data: string
   /** What wraps the local store and the persistent signing key: raw bytes, or a passphrase. */
@@ -100,6 +103,9 @@ export interface Config {
     readonly messageBytes: number
     /** How many requests one call may make downstream. */
     readonly requests: number
+    /** The longest parameters of a call, as JSON, and the longest answer to it. */
+    readonly argumentBytes: number
+    readonly resultBytes: number
     /** How many requests one principal may have open at the gateway. */
     readonly streams: number
   }

@@ -4,11 +4,11 @@ import { secretKeys } from './references.ts'
 
 /**
  * SHA-256, hex, over what decides: tenant, environment, who may do what at which downstream with which kind of
- * credential. Where we listen, how long things take and which file holds a secret change nothing in it.
+ * credential, how often. Where we listen, how long things take and which file holds a secret change nothing in it.
  */
 export function policyDigest(config: Expanded): string {
-  const { tenant, environment, login, workloads, servers, downstreams } = config
-  const text = canonical({ v: 1, tenant, environment, login, workloads, servers, downstreams })
+  const { tenant, environment, login, workloads, servers, downstreams, caps, loops } = config
+  const text = canonical({ v: 1, tenant, environment, login, workloads, servers, downstreams, caps, loops })
   return createHash('sha256').update(text).digest('hex')
 }
 

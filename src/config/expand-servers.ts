@@ -1,3 +1,4 @@
+import { expandCaps } from './caps.ts'
 import type { Path } from './document.ts'
 import { present } from './expanding.ts'
 import { expandOp, expandUse, type UseTerms } from './expand-uses.ts'
@@ -64,6 +65,7 @@ function expandServer(
     ...expandAudiences(name, written, terms),
     ...expandRules(['servers', name], written, terms),
     environment: written.environment ?? terms.environment,
+    caps: expandCaps(written.caps),
     vault_group: written.vault_group ?? name,
   }
 }

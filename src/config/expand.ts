@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { expandCommonCaps, expandLoops } from './caps.ts'
 import type { Expanded, ExpandedListen, ExpandedLogin, ExpandedVault, Face } from './expanded.ts'
 import { faces } from './expanded.ts'
 import { expandDownstreams } from './expand-downstreams.ts'
@@ -41,6 +42,8 @@ export async function expand(written: WrittenConfig, context: Expanding): Promis
     workloads: (written.workloads ?? []).map((it) => ({ ...it, insecure: it.insecure ?? false })),
     servers,
     downstreams,
+    caps: expandCommonCaps(written.caps),
+    loops: expandLoops(written.loops),
     data: resolve(folder, written.data ?? './data'),
     ...(written.key === undefined ? {} : { key: written.key }),
     ...(written.vault === undefined ? {} : { vault: expandVault(written.vault, context) }),
@@ -157,6 +160,8 @@ function expandTimeouts({ limits }: WrittenConfig): Expanded['limits'] {
     call: inSeconds(call ?? '300s'),
     message: message ?? 4_194_304,
     requests: requests ?? 100,
+    arguments: limits?.arguments ?? 262_144,
+    result: limits?.result ?? 16_777_216,
     streams: streams ?? 100,
   }
 }

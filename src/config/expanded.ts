@@ -1,4 +1,5 @@
 import type { RiskClass } from '../model/index.ts'
+import type { CapKey } from '../policy/index.ts'
 
 /**
  * The long form of a configuration: every short form and default written out, OpenAPI documents read, references to
@@ -12,6 +13,8 @@ export interface Expanded {
   readonly workloads: readonly ExpandedWorkload[]
   readonly servers: Readonly<Record<string, ExpandedServer>>
   readonly downstreams: Readonly<Record<string, ExpandedDownstream>>
+  readonly caps: readonly ExpandedCap[]
+  readonly loops: ExpandedLoops
   readonly data: string
   readonly key?: string | { readonly passphrase: string }
   readonly vault?: ExpandedVault
@@ -36,6 +39,8 @@ export interface Expanded {
     readonly call: number
     readonly message: number
     readonly requests: number
+    readonly arguments: number
+    readonly result: number
     readonly streams: number
   }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
@@ -93,6 +98,16 @@ export interface ExpandedTool {
   readonly owner?: string
 }
 
+export interface ExpandedCap {
+  readonly per: readonly CapKey[]
+  readonly calls?: string
+  readonly concurrent?: number
+  readonly daily?: number
+  readonly effects?: number
+}
+
+export type ExpandedLoops = 'off' | { readonly same: number; readonly within: number }
+
 export interface ExpandedServer {
   readonly url?: string
   readonly insecure: boolean
@@ -107,6 +122,7 @@ export interface ExpandedServer {
   readonly accept?: 'subject-token'
   readonly anonymous?: string
   readonly environment: string
+  readonly caps: readonly ExpandedCap[]
   readonly vault_group: string
   readonly client?: ExpandedClient
 }

@@ -1,3 +1,4 @@
+import { resolveCaps } from './caps.ts'
 import { Secret, seconds } from '../model/index.ts'
 import type { Config, ListenAddress, LoginSlice, VaultLogin, VaultSlice } from './config.ts'
 import { policyDigest } from './digest.ts'
@@ -38,6 +39,7 @@ export async function resolveConfig(config: Expanded, context: Resolving): Promi
     workloads: config.workloads.map(({ issuer, audience, subjects }) => ({ issuer, audience, subjects })),
     servers: await each(servers, (name, it) => resolveServer(name, it, { config, report, read })),
     downstreams: await each(downstreams, (name, it) => resolveDownstream(name, it, read)),
+    budgets: resolveCaps(config),
     data: config.data,
     key: await resolveKey(config, context),
     throwawayKey: config.key === undefined,
@@ -58,22 +60,28 @@ export async function resolveConfig(config: Expanded, context: Resolving): Promi
       algorithm: session.algorithm,
     },
     network: config.network,
-    limits: {
-      connectTimeout: seconds(limits.connect),
-      headersTimeout: seconds(limits.headers),
-      idleTimeout: seconds(limits.idle),
-      tunnelLife: seconds(limits.tunnel),
-      tunnels: limits.tunnels,
-      call: seconds(limits.call),
-      messageBytes: limits.message,
-      requests: limits.requests,
-      streams: limits.streams,
-    },
+    limits: resolveLimits(limits),
     log: config.log,
     version: digest.slice(0, 16),
     digest,
     warnings: report.warnings,
   })
+}
+
+function resolveLimits(limits: Expanded['limits']): Config['limits'] {
+  return {
+    connectTimeout: seconds(limits.connect),
+    headersTimeout: seconds(limits.headers),
+    idleTimeout: seconds(limits.idle),
+    tunnelLife: seconds(limits.tunnel),
+    tunnels: limits.tunnels,
+    call: seconds(limits.call),
+    messageBytes: limits.message,
+    requests: limits.requests,
+    streams: limits.streams,
+    argumentBytes: limits.arguments,
+    resultBytes: limits.result,
+  }
 }
 
 async function each<T, R>(

@@ -47,6 +47,25 @@ export function isBlock(text: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 
+/** A count in a window of so many seconds. */
+export interface CountWithin {
+  readonly count: number
+  readonly within: number
+}
+
+/** `60/1m` as a count in a window, or why it is none. */
+export function parseRate(text: string): CountWithin | string {
+  const [, count, span, unit = ''] = /^(\d{1,9})\/(\d{0,9})(\D{0,9})$/.exec(text) ?? []
+  if (count === undefined || span === undefined) return 'this is no count in a window'
+  if (unit === '') return 'the window has no unit'
+  if (!/^[smh]$/.test(unit)) return 'the unit of the window is none of s, m and h'
+  if (span === '') return 'the window has no length'
+  const within = inSeconds(`${span}${unit}`)
+  if (within < 1 || within > 3600) return 'the window is not between 1s and 1h'
+  if (Number(count) < 1 || Number(count) > 1_000_000) return 'the count is not between 1 and 1000000'
+  return { count: Number(count), within }
+}
+
 /** Seconds of `30s`, `5m`, `12h`, `400d` or a number. */
 export function inSeconds(span: string | number): number {
   if (typeof span === 'number') return span

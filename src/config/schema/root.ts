@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { caps, loops } from './caps.ts'
 import { downstream } from './downstream.ts'
 import { login, workload } from './login.ts'
 import {
@@ -87,6 +88,16 @@ export const configSchema = z
       .record(thingName, downstream)
       .optional()
       .describe('The systems that servers call, by name.'),
+    caps: caps
+      .optional()
+      .describe(
+        'How many tool calls may be made, at all servers together. Each principal has at most 100 open at once, unless a cap `per: principal` says another `concurrent`.',
+      ),
+    loops: loops
+      .optional()
+      .describe(
+        'Refuse the same call (principal, session, tool and parameters) where it comes again and again, or `off`.',
+      ),
     data: z
       .string()
       .min(1)
@@ -175,6 +186,16 @@ export const configSchema = z
           .max(100_000)
           .optional()
           .meta({ description: 'How many requests a tool call may make downstream.', default: 100 }),
+        arguments: z
+          .int()
+          .min(1024)
+          .max(67_108_864)
+          .optional()
+          .meta({ description: 'Bytes of the parameters of a tool call, as JSON.', default: 262_144 }),
+        result: z.int().min(1024).max(1_073_741_824).optional().meta({
+          description: 'Bytes of the answer to a tool call, all of a stream together.',
+          default: 16_777_216,
+        }),
         streams: z.int().min(1).max(100_000).optional().meta({
           description:
             'How many requests one principal may have open at the gateway at once, streams among them.',

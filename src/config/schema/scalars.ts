@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isBlock, parsePlace, parseRule, parseUrl } from '../texts.ts'
+import { isBlock, parsePlace, parseRate, parseRule, parseUrl } from '../texts.ts'
 
 /** A text with a check of its own: what is wrong, or undefined. The remedy goes beside it. */
 function checked(check: (text: string) => string | undefined, remedy: string) {
@@ -69,6 +69,13 @@ export const duration = z.union([
   z.int().min(0).max(400_000_000),
   formed(/^\d{1,9}(s|m|h|d)$/, 'this is no span of time', 'write seconds as a number, or 30s, 5m, 12h, 400d'),
 ])
+
+export const rate = checked((text) => {
+  const parsed = parseRate(text)
+  return typeof parsed === 'string' ? parsed : undefined
+}, 'write how many calls in which window, such as 60/1m, 5/1s or 1000/1h').meta({
+  pattern: '^\\d+/\\d+[smh]$',
+})
 
 export const rule = checked(parseRuleProblem, 'write "group:…", "user:…", "client:…", "workload:…" or anyone')
 

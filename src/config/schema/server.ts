@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { caps } from './caps.ts'
 import {
   identifier,
   insecure,
@@ -119,6 +120,7 @@ export const server = z.strictObject({
       default: 'refuse',
     }),
   ...rules,
+  caps: caps.optional().describe('How many tool calls may be made at this server, besides the `caps` above.'),
   environment: slug.optional().describe('Default: the `environment` above.'),
   vault_group: thingName
     .optional()
