@@ -5,7 +5,7 @@
  */
 export { connect, failed, revoke, sayInLog, type ScopeWords, show } from './administer.ts'
 export { diffPolicies, type DiffSide } from './policy-diff.ts'
-export { type PolicyCase, testPolicy } from './policy-test.ts'
+export { testPolicy } from './policy-test.ts'
 export { auditStory } from './story.ts'
 export { auditExport, auditQuery, auditTail, auditVerify, parseMoment } from './audit.ts'
 export { type AdminEndpoint, callAdmin, findInstance, runFiles } from './client.ts'

@@ -12,4 +12,4 @@
 export { createDigest } from './digest.ts'
 export { createSeal } from './seal.ts'
 export { createGateway, type Gateway } from './gateway.ts'
-export type { GatewayDeps, GatewaySlice } from './inside.ts'
+export type { GatewayDeps } from './inside.ts'

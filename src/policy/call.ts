@@ -25,7 +25,7 @@ export function callable(bundle: Bundle, facts: Facts, trace?: Trace): Denied | 
   }
   const { place, tool, allow } = found
   const allowed = allow === undefined || firstAllowing(allow, facts) !== undefined
-  const note = () => (allowed ? 'met, or none of its own' : unmetNote(allow ?? [], facts))
+  const note = () => (allowed ? 'met, or none of its own' : unmetNote(allow, facts))
   if (!ask('tool allow rules', allowed, note)) return deny('not_allowed', `${place}.allow`)
   if (!ask('tool class', tool.class !== 'never', () => `the tool is of class ${tool.class}`)) {
     return deny('class_never', `${place}.class`)

@@ -29,7 +29,10 @@ interface Trip {
 }
 
 /** Sends random bytes and has others sent back; tells whether both came as they were. */
-async function trip(world: World, { bytes, declared, pauseEvery }: Trip): Promise<{ up: boolean; down: boolean }> {
+async function trip(
+  world: World,
+  { bytes, declared, pauseEvery }: Trip,
+): Promise<{ up: boolean; down: boolean }> {
   const sent = randomBytes(bytes)
   const length: Record<string, string> = declared ? { 'content-length': String(bytes) } : {}
   const req = request({

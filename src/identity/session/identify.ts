@@ -56,7 +56,8 @@ export function createIdentify(deps: IdentifyDeps): Identify {
       const known = remembered(key)
       if (known !== undefined) return known
       // Tokens of ours are for the egress; here one is like any other that is not for this resource.
-      if (claimedIssuer(parseCompact(bearer)) === deps.issuer) throw new SallyportError('token_issuer_unknown')
+      if (claimedIssuer(parseCompact(bearer)) === deps.issuer)
+        throw new SallyportError('token_issuer_unknown')
       return once(bearer, server, key)
     },
     identify(bearer) {

@@ -26,7 +26,8 @@ describe('what was signed here', () => {
     const made = rememberSigned(64)
     const mark = Buffer.alloc(64)
     const found = (from: number, to: number) =>
-      Array.from({ length: to - from }, (_, index) => made.has(`${from + index}`, mark)).filter(Boolean).length
+      Array.from({ length: to - from }, (_, index) => made.has(`${from + index}`, mark)).filter(Boolean)
+        .length
     for (let index = 0; index < 8; index++) made.add(`${index}`, mark)
     expect(found(0, 8)).toBe(8)
     for (let index = 8; index < 10_000; index++) made.add(`${index}`, mark)
