@@ -16,10 +16,10 @@ import {
   Secret,
   type Server,
 } from './model/index.ts'
-import type { Policy } from './policy/index.ts'
+import { createBudgets, type Policy } from './policy/index.ts'
 import type { Replica } from './revocation/index.ts'
 import type { Keyring } from './storage/index.ts'
-import type { Log } from './telemetry/index.ts'
+import type { Log, Metrics } from './telemetry/index.ts'
 
 interface GatewayParts {
   readonly config: Config
@@ -31,6 +31,7 @@ interface GatewayParts {
   readonly policy: Policy
   readonly audit: Audit
   readonly log: Log
+  readonly metrics: Metrics
   readonly clock: Clock
   readonly random: (bytes: number) => Uint8Array
 }
@@ -38,7 +39,7 @@ interface GatewayParts {
 /** The gateway of one process. `hosts` is filled in when it listens. */
 export function openGateway(parts: GatewayParts, hosts: readonly string[]): Gateway {
   const { config, replica, serverDial, keyring, identity, exchange, clock, random } = parts
-  const { headersTimeout, idleTimeout, call, messageBytes, requests, streams } = config.limits
+  const { headersTimeout, idleTimeout, call, requests, ...limits } = config.limits
   return createGateway(
     {
       hosts,
@@ -46,16 +47,16 @@ export function openGateway(parts: GatewayParts, hosts: readonly string[]): Gate
       servers: config.servers,
       url: config.url,
       issuer: config.login.issuer,
-      messageBytes,
+      ...limits,
       callMs: call * 1000,
       stallMs: headersTimeout * 1000,
       idleMs: idleTimeout * 1000,
       maxRequests: requests,
-      streams,
     },
     {
       ...parts,
       anonymous: createAnonymous(config, identity, clock),
+      budgets: createBudgets(config.budgets, clock),
       gate: replica.gate,
       live: replica.live,
       transport: serverDial.transport,

@@ -120,7 +120,12 @@ class Attempt {
   }
 
   readonly #failed = (error: unknown): void => {
-    this.#end(unsent(asSallyportError(error)))
+    const known = asSallyportError(error)
+    const { access, downstream } = this.#turn.bound
+    // Whoever opened the call may ask its person; its server could only pass on that it failed.
+    if (known.code === 'connect_required' && access.call !== undefined)
+      this.#deps.send.calls.find(access.call.id)?.needs(downstream.name)
+    this.#end(unsent(known))
   }
 
   readonly #end = (sent: Sent): void => {

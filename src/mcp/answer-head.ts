@@ -1,6 +1,6 @@
 import { SallyportError } from '../model/index.ts'
 import { showsLinks } from './ask.ts'
-import { type AnswerView, asItComes, eventView, messageView } from './answer-view.ts'
+import { type AnswerView, asItComes, atMost, eventView, messageView } from './answer-view.ts'
 import type { Passing } from './passing.ts'
 import type { Inside } from './inside.ts'
 import { withOwnTasks } from './tasks.ts'
@@ -20,9 +20,12 @@ const passes = new Set([
   'allow',
 ])
 
-type Noted = Passing & { readonly note: ((message: unknown) => void) | undefined }
+type Noted = Passing & {
+  readonly note: ((message: unknown) => void) | undefined
+  readonly instead: ((message: unknown) => object | undefined) | undefined
+}
 
-/** How an answer goes on. @throws server_refused, server_failed */
+/** How an answer goes on. @throws server_refused, server_failed, call_result_too_large */
 export function judgeHead(
   status: number,
   head: readonly string[],
@@ -38,13 +41,24 @@ export function judgeHead(
     if (passes.has(name)) told.set(name, head[index + 1] ?? '')
   }
   noteSession(status, told, passing, inside)
+  if (Number(told.get('content-length') ?? 0) > mostOf(passing, inside))
+    throw new SallyportError('call_result_too_large')
   const kind = kindOf(status, told.get('content-type') ?? '', passing)
   // What cannot be read cannot be shown in part; nobody asked for a coding.
   if (kind !== 'other' && told.has('content-encoding')) throw new SallyportError('server_failed')
   if (kind !== 'other') told.delete('content-length')
   told.set('sallyport-request-id', passing.requestId)
-  return { head: [...told].flat(), view: viewOf(kind, passing, inside), streams: kind === 'events' }
+  const view = viewOf(kind, passing, inside)
+  return {
+    head: [...told].flat(),
+    view: atMost(mostOf(passing, inside), view),
+    streams: kind === 'events',
+  }
 }
+
+/** How long an answer may be, whatever it consists of; streams that belong to no call have no end. */
+const mostOf = ({ call }: Passing, { resultBytes }: Inside): number =>
+  call === undefined ? Number.POSITIVE_INFINITY : resultBytes
 
 type Kind = 'events' | 'message' | 'other'
 
@@ -63,17 +77,18 @@ function kindOf(status: number, type: string, { method, message }: Passing): Kin
 }
 
 function viewOf(kind: Kind, passing: Noted, inside: Inside): AnswerView {
-  const { era, access, note, fronted } = passing
+  const { era, access, note, instead, fronted } = passing
   if (kind === 'other') return asItComes
   const visible = (tool: string) => isCallable(tool, access, inside)
   const own = (id: string) => inside.tasks.find(id, fronted.server.name, access) !== undefined
   const terms = {
     maxBytes: inside.messageBytes,
     // Each of the words stands in all that is judged, if not with escapes.
-    mayConcern: (bytes: Buffer) => bytes.includes('ools') || bytes.includes('ask') || bytes.includes('\\u'),
+    mayConcern: (bytes: Buffer) =>
+      instead !== undefined || bytes.includes('ools') || bytes.includes('ask') || bytes.includes('\\u'),
     judge: (message: unknown) => {
       note?.(message)
-      return withVisibleTools(message, era, visible) ?? withOwnTasks(message, own)
+      return instead?.(message) ?? withVisibleTools(message, era, visible) ?? withOwnTasks(message, own)
     },
   }
   return kind === 'events' ? eventView(terms) : messageView(terms)

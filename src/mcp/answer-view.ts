@@ -1,3 +1,4 @@
+import { SallyportError } from '../model/index.ts'
 import { Gathered } from './gathered.ts'
 import { dataOf, EventSplitter, withData } from './sse.ts'
 
@@ -15,6 +16,19 @@ export interface MessageTerms {
   readonly judge: (message: unknown) => object | undefined
   /** The longest message, in bytes. */
   readonly maxBytes: number
+}
+
+/** No more of an answer to a call than this, however it comes. */
+export function atMost(maxBytes: number, view: AnswerView): AnswerView {
+  let size = 0
+  return {
+    push: (bytes) => {
+      size += bytes.length
+      if (size > maxBytes) throw new SallyportError('call_result_too_large')
+      return view.push(bytes)
+    },
+    end: () => view.end(),
+  }
 }
 
 /** Bytes as they come. */

@@ -35,7 +35,7 @@ export interface Asking {
  * input, an error with links, or, for a client that shows none, a result that says it. Links carry nothing but the
  * name of the downstream: who opens one has to show who he is.
  */
-export function askToConnect(asking: Asking, states: RequestStates, newId: () => string): string {
+export function askToConnect(asking: Asking, states: RequestStates, newId: () => string): object {
   const { message, access, era, links, missing } = asking
   const asks = missing.map(({ name }) => ({
     name,
@@ -60,15 +60,15 @@ export function askToConnect(asking: Asking, states: RequestStates, newId: () =>
       message: text,
     }))
     const error = { code: -32_042, message: 'This needs a connection first.', data: { elicitations } }
-    return JSON.stringify({ jsonrpc: '2.0', id: message.id, error })
+    return { jsonrpc: '2.0', id: message.id, error }
   }
   const text = asks.map(({ url, message: says }) => `${says} ${url}`).join('\n')
   const complete = era === 'modern' ? { resultType: 'complete' } : {}
   return result(message, { ...complete, content: [{ type: 'text', text }], isError: true })
 }
 
-function result({ id }: Request, value: object): string {
-  return JSON.stringify({ jsonrpc: '2.0', id, result: value })
+function result({ id }: Request, value: object): object {
+  return { jsonrpc: '2.0', id, result: value }
 }
 
 /** What the link leads to, until people can connect there by themselves. */

@@ -9,7 +9,12 @@ export interface Calls extends OpenCalls {
     readonly arguments: JsonObject
     /** How many requests it may make, all together. */
     readonly maxRequests: number
-  }): { readonly close: () => void; readonly requests: () => number }
+  }): {
+    readonly close: () => void
+    readonly requests: () => number
+    /** Downstreams to which the person has to connect, as its requests found out. */
+    readonly needed: () => readonly string[]
+  }
 }
 
 export function createCalls(): Calls {
@@ -18,8 +23,9 @@ export function createCalls(): Calls {
     find: (id) => open.get(id),
     open: ({ maxRequests, ...call }) => {
       const tally = countRequests(maxRequests)
-      open.set(call.id, { ...call, spend: tally.spend })
-      return { close: () => open.delete(call.id), requests: tally.made }
+      const needed = new Set<string>()
+      open.set(call.id, { ...call, spend: tally.spend, needs: (name) => void needed.add(name) })
+      return { close: () => open.delete(call.id), requests: tally.made, needed: () => [...needed] }
     },
   }
 }

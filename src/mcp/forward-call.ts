@@ -3,11 +3,16 @@ import { asSallyportError, type RecordEvent } from '../model/index.ts'
 import { answerError, forward } from './forward.ts'
 import type { Passing } from './passing.ts'
 import type { Inside } from './inside.ts'
+import { answers, askFor } from './missing.ts'
 import type { Relayed } from './relay.ts'
 import { taskIn } from './tasks.ts'
 import { type ToolCall, whoOf, workOf } from './tool-call.ts'
 
-type PassingCall = Passing & { readonly call: ToolCall }
+type PassingCall = Passing & {
+  readonly call: ToolCall
+  /** Gives back the call's place among those that may be open. */
+  readonly release: () => void
+}
 
 /** Writes the record of a call, opens it, and passes it on; it is closed with its answer, or with the task it becomes. */
 export function forwardCall(passing: PassingCall, res: ServerResponse, inside: Inside): void {
@@ -15,10 +20,13 @@ export function forwardCall(passing: PassingCall, res: ServerResponse, inside: I
   const common = { request: requestId, who: whoOf(access), tool: call.tool, call: call.id }
   // What changes something is on the disk before anything of it is done (design §8).
   const durability = call.class === 'read' ? 'handed' : 'synced'
-  inside.audit.note({ ...common, ...called(passing, inside) }, durability).then(
-    () => passOn(passing, res, inside, common),
-    (error: unknown) => answerError(asSallyportError(error), { ...passing, streams: false }, res, inside),
-  )
+  inside.audit
+    .note({ ...common, ...called(passing, inside) }, durability)
+    .then(() => passOn(passing, res, inside, common))
+    .catch((error: unknown) => {
+      passing.release()
+      answerError(asSallyportError(error), { ...passing, streams: false }, res, inside)
+    })
 }
 
 function passOn(
@@ -28,9 +36,24 @@ function passOn(
   common: Pick<RecordEvent, 'request' | 'who' | 'tool' | 'call'>,
 ): void {
   const at = inside.clock.monotonic()
-  const { close, requests } = inside.calls.open({ ...passing.call, maxRequests: inside.maxRequests })
+  const {
+    close: end,
+    requests,
+    needed,
+  } = inside.calls.open({ ...passing.call, maxRequests: inside.maxRequests })
+  const close = () => {
+    end()
+    passing.release()
+  }
   let task: string | undefined
   forward(passing, res, inside, {
+    // Its server knows only that something failed; its person can be asked.
+    instead: (told) => {
+      const { message } = passing
+      const missing = needed().flatMap((name) => inside.policy.downstream(name) ?? [])
+      const ask = missing.length > 0 && message?.kind === 'request' && answers(told, message)
+      return ask ? askFor(passing, message, missing, inside) : undefined
+    },
     note: (message) => {
       const found = taskIn(message)
       if (found !== undefined && !found.over) task ??= found.id

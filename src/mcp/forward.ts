@@ -11,6 +11,8 @@ import { workOf } from './tool-call.ts'
 export interface Watch {
   /** Told of each message that may be about a task. */
   readonly note?: (message: unknown) => void
+  /** What is told instead of a message, where there is a reason to. */
+  readonly instead?: (message: unknown) => object | undefined
   readonly then: (ended: Relayed) => void
 }
 
@@ -26,7 +28,8 @@ export function forward(passing: Passing, res: ServerResponse, inside: Inside, w
     work,
     rev: access.rev,
     idleMs: inside.idleMs,
-    onHead: (status, answer) => judgeHead(status, answer, { ...passing, note: watch?.note }, inside),
+    onHead: (status, answer) =>
+      judgeHead(status, answer, { ...passing, note: watch?.note, instead: watch?.instead }, inside),
     done: (ended) => {
       clearTimeout(timer)
       closing.close?.()
@@ -36,6 +39,8 @@ export function forward(passing: Passing, res: ServerResponse, inside: Inside, w
     },
   })
   closing.close = inside.live.open(work, it)
+  // Whoever left while the record was written will not be heard to leave.
+  if (res.destroyed) it.stop(new SallyportError('caller_left'))
   if (it.ended) {
     closing.close()
     return

@@ -2,8 +2,8 @@ import type { Audit } from '../audit/index.ts'
 import type { Transport } from '../egress/index.ts'
 import type { Identity, OpenIdentity } from '../identity/index.ts'
 import type { Access, Clock, Downstream, Gate, JsonObject, LiveWork, Server } from '../model/index.ts'
-import type { Policy } from '../policy/index.ts'
-import type { Log } from '../telemetry/index.ts'
+import type { Budgets, Policy } from '../policy/index.ts'
+import type { Log, Metrics } from '../telemetry/index.ts'
 import type { Calls } from './calls.ts'
 import type { Places } from './places.ts'
 import type { RequestStates } from './request-state.ts'
@@ -31,6 +31,9 @@ export interface GatewaySlice {
   readonly idleMs: number
   /** How many requests a call may make downstream. */
   readonly maxRequests: number
+  /** The longest parameters of a call, as JSON, and the longest answer to it, in bytes. */
+  readonly argumentBytes: number
+  readonly resultBytes: number
   /** How many requests one principal may have open at once, streams among them. */
   readonly streams: number
 }
@@ -40,6 +43,7 @@ export interface GatewayDeps {
   /** Who stands for clients without a token at this server; undefined where there is nobody. */
   readonly anonymous: (server: Server) => Access | Promise<Access> | undefined
   readonly policy: Policy
+  readonly budgets: Budgets
   readonly audit: Audit
   readonly gate: Gate
   readonly live: LiveWork
@@ -57,6 +61,7 @@ export interface GatewayDeps {
   readonly newRequestId: () => string
   readonly newCallId: () => string
   readonly log: Log
+  readonly metrics: Pick<Metrics, 'callsRefused'>
 }
 
 /** A server as the gateway serves it. */

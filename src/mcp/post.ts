@@ -1,15 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Access, asSallyportError, SallyportError } from '../model/index.ts'
-import { askToConnect, capabilitiesOf, showsLinks } from './ask.ts'
 import { type Era, eraOfMessage, type Versions, versionsFor } from './era.ts'
 import { forwardOther } from './forward-other.ts'
 import { forwardCall } from './forward-call.ts'
 import type { Fronted, Inside } from './inside.ts'
 import type { Head } from './head.ts'
 import { idOf, type Message, readMessage, type RequestId } from './message.ts'
+import { askFor } from './missing.ts'
 import { collect } from './receive.ts'
 import { answerRpc, unknownTool } from './refusal.ts'
-import { decideCall, recordRefusedCall, type ToolCall } from './tool-call.ts'
+import { takeBudget } from './take-budget.ts'
+import { decideCall, recordRefusedCall } from './tool-call.ts'
 
 /** One request at the gateway, with what was found out about it so far, for its answer should it fail. */
 export interface Turn {
@@ -62,33 +63,30 @@ async function callTool(
   { turn, inside }: { readonly turn: Turn; readonly inside: Inside },
 ): Promise<void> {
   const decided = decideCall(message, passing.access, passing.fronted.server, inside)
-  if (decided.effect === 'deny') {
-    recordRefusedCall(decided, { ...passing, requestId: turn.requestId }, inside)
-    if (!decided.hidden) throw new SallyportError(decided.reason, { rule: decided.rule })
+  const taken = decided.effect === 'deny' ? decided : await takeBudget(decided.call, passing.access, inside)
+  if (taken.effect === 'deny') {
+    const { reason, rule, hidden, retryAfter } = taken
+    recordRefusedCall(taken, { ...passing, requestId: turn.requestId }, inside)
+    if (!hidden)
+      throw new SallyportError(reason, { rule, ...(retryAfter === undefined ? {} : { retryAfter }) })
     // For its client, a tool that may not be called is one that does not exist. Why it may not stands in the record.
     answerRpc(turn.res, 200, unknownTool(message.id, message.params['name'] ?? null))
     return
   }
-  const asks = await missingFor(passing, message, decided.call, inside)
-  if (asks !== undefined) answerRpc(turn.res, 200, asks)
-  else forwardCall({ ...passing, message, call: decided.call }, turn.res, inside)
-}
-
-/** What to answer where the person has yet to connect something that the tool uses: nothing is begun without it. */
-async function missingFor(
-  { access, fronted, era, head }: PassingCall,
-  message: Request,
-  call: ToolCall,
-  inside: Inside,
-): Promise<string | undefined> {
-  const missing = await inside.missing(access, fronted.server, call.uses)
-  if (missing.length === 0) return undefined
-  const links =
-    era === 'modern'
-      ? showsLinks(capabilitiesOf(message))
-      : head.session !== undefined && inside.sessions.showsLinks(head.session, fronted.server.name)
-  const asking = { message, access, era, links, missing, url: inside.url }
-  return askToConnect(asking, inside.states, inside.newRequestId)
+  const { call, release } = taken
+  try {
+    // Nothing is begun without what the tool needs.
+    const missing = await inside.missing(passing.access, passing.fronted.server, call.uses)
+    if (missing.length === 0) {
+      forwardCall({ ...passing, message, call, release }, turn.res, inside)
+      return
+    }
+    answerRpc(turn.res, 200, JSON.stringify(askFor(passing, message, missing, inside)))
+  } catch (error) {
+    release()
+    throw error
+  }
+  release()
 }
 
 function write({ id, method, params }: Request): Buffer {

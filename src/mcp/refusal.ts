@@ -41,11 +41,17 @@ export function refuse(res: ServerResponse, error: SallyportError, context: Refu
     'content-length': Buffer.byteLength(body),
     'sallyport-request-id': context.requestId,
     ...challenge(error, context.metadata),
-    ...(row.next === 'retry' ? { 'retry-after': String(error.facts.retryAfter ?? 1) } : {}),
+    ...retryAfter(error),
     ...late,
     ...context.headers,
   })
   res.end(body)
+}
+
+/** When to come again, where that is known or a moment later is as good as any. */
+function retryAfter({ row, facts }: SallyportError): Record<string, string> {
+  if (facts.retryAfter === undefined && row.next !== 'retry') return {}
+  return { 'retry-after': String(facts.retryAfter ?? 1) }
 }
 
 export function rpcError(error: SallyportError, { id, requestId, versions }: RefusalContext): string {

@@ -35,6 +35,8 @@ export type DecidedCall =
       readonly tool: string
       /** Whether the client is told no more than of a tool that does not exist. */
       readonly hidden: boolean
+      /** In seconds, where it helps to wait. */
+      readonly retryAfter?: number
     }
 
 const none: JsonObject = {}
@@ -59,6 +61,14 @@ export function decideCall(
       decision.reason === 'tool_confirm_unavailable' || decision.reason === 'tool_approval_unavailable'
     return { ...decision, tool, hidden: !asks }
   }
+  if (Buffer.byteLength(JSON.stringify(args)) > inside.argumentBytes)
+    return {
+      effect: 'deny',
+      reason: 'call_arguments_too_large',
+      rule: 'limits.arguments',
+      tool,
+      hidden: false,
+    }
   const { permit, rule } = decision
   const names = [...new Set(permit.uses.map(({ downstream }) => downstream))]
   const uses = names.flatMap((name) => inside.policy.downstream(name) ?? [])
@@ -106,8 +116,9 @@ export const whoOf = ({ session, actor, jti }: Access): RecordEvent['who'] => ({
 export function recordRefusedCall(
   denied: Extract<DecidedCall, { effect: 'deny' }>,
   { access, requestId }: { readonly access: Access; readonly requestId: string },
-  { audit, log, policy }: Inside,
+  { audit, log, metrics, policy }: Inside,
 ): void {
+  metrics.callsRefused.inc({ reason: denied.reason })
   const event: RecordEvent = {
     kind: 'denial',
     request: requestId,

@@ -15,6 +15,8 @@ export interface OpenCall {
    * limit, or `times` of the use. Synchronous, so that two requests at once cannot both be the last one.
    */
   spend(use: string, times: number | undefined): ErrorCode | undefined
+  /** Told where a request of the call was refused because its person has no connection to this downstream. */
+  needs(downstream: string): void
 }
 
 /** The calls that are open in this process. */

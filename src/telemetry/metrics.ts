@@ -6,6 +6,8 @@ export interface Metrics {
   readonly countRequest: CountRequest
   readonly live: Gauge
   readonly minted: Counter<'server' | 'code'>
+  /** Tool calls that the gateway refused, by reason code. */
+  readonly callsRefused: Counter<'reason'>
   readonly exchanges: Counter<'downstream' | 'code'>
   readonly revocations: Counter<'scope' | 'status'>
   readonly lateInjections: Counter
@@ -56,6 +58,12 @@ function roomMetrics(registers: Registry[]) {
       name: 'sallyport_tokens_minted_total',
       help: 'Session tokens asked for at the token endpoint, by outcome code.',
       labelNames: ['server', 'code'],
+      registers,
+    }),
+    callsRefused: new Counter({
+      name: 'sallyport_calls_refused_total',
+      help: 'Tool calls that the gateway refused before anything was sent, by reason code.',
+      labelNames: ['reason'],
       registers,
     }),
     exchanges: new Counter({

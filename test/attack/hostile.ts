@@ -38,7 +38,7 @@ export interface Hostile {
   /** A `tools/call` of a client; gives the text of the result, or the error. */
   call(bearer: string, tool: string, args: object): Promise<string>
   /** A request of the server at the egress; gives status and reason code. */
-  try(token: string, method: string, path: string, body?: unknown): Promise<string>
+  try(token: string, method: string, path: string, body?: unknown, downstream?: string): Promise<string>
   records(): Promise<readonly Record<string, unknown>[]>
 }
 
@@ -54,7 +54,13 @@ downstreams:
       - { op: "DELETE /orders/{id}", class: write }
       - { op: "POST /orders/{id}/notes", class: write }
       - { op: "POST /orders/{id}/refunds", class: critical }
+  mine:
+    url: ${downstream}
+    resource: https://mine.example
+    static: { header: X-Api-Key, per: user }
+    operations: [{ op: "GET /mine", class: read }]
 tools:
+  my_things: { class: read, uses: [mine] }
   read_order: { class: read, uses: ["orders GET /orders/{id}"] }
   browse: { class: read, uses: [orders] }
   add_note: { class: write, uses: ["orders POST /orders/{id}/notes"] }
@@ -125,8 +131,8 @@ export async function startHostile(): Promise<Hostile> {
       }
       return message.result?.content[0]?.text ?? `${answer.status} ${message.error?.message}`
     },
-    try: async (token, method, path, body) => {
-      const answer = await fetch(`${running.egress}/downstream/orders${path}`, {
+    try: async (token, method, path, body, downstream = 'orders') => {
+      const answer = await fetch(`${running.egress}/downstream/${downstream}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${token}`,

@@ -66,6 +66,7 @@ export async function startCalled(options: CalledOptions = {}): Promise<Called> 
       spent.push(use)
       return undefined
     },
+    needs: () => undefined,
   })
   const open: OpenCalls = { find: (id) => calls.get(id) }
   const call: Partial<Access> = { call: { id: 'c1', tool } }
