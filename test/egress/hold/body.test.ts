@@ -92,12 +92,29 @@ describe('a JSON body', () => {
     expect(refunded({ json: '{"amount":null}' }, without)).toBe(mismatch)
     expect(refunded({ json: '{}' }, without)).toMatchObject({ body: '{}' })
     expect(refunded({ json: '[]' }, without)).toBe(mismatch)
+    const inherited = held('POST /orders', { bind: { 'body.toString': 'constructor' } })
+    expect(outcome({ json: '{}' }, inherited, {})).toMatchObject({ body: '{}' })
   })
 
   it('may have more where the rest is not refused, but nothing that looks like what is bound', () => {
     expect(posted({ json: '{"amount":1,"note":[1]}' }, 1)).toMatchObject({ body: '{"amount":1,"note":[1]}' })
-    for (const name of ['Amount', 'AMOUNT', ' amount', 'amount[]', 'amount[x]', 'ａmount', 'amount\\u0000x'])
+    for (const name of [
+      'Amount',
+      'AMOUNT',
+      ' amount',
+      'amount ',
+      'amount []',
+      'amount[]',
+      'amount[x]',
+      'ａmount',
+      'amount\\u0000x',
+    ])
       expect(posted({ json: `{"amount":1,"${name}":2}` }, 1)).toBe('call_field_unbound bind')
+    const mended = held('POST /orders', { bind: { 'body.unit_price': 'price' } })
+    for (const name of ['unit.price', 'unit price', 'unit-price', 'Unit_Price'])
+      expect(outcome({ json: `{"unit_price":1,"${name}":2}` }, mended, { price: 1 })).toBe(
+        'call_field_unbound bind',
+      )
     // The long s and the Kelvin sign, which Go folds.
     const use = held('POST /orders', { bind: { 'body.tasks': 'tasks' } })
     expect(outcome({ json: '{"tasks":1,"ta\u017fks":2}' }, use, { tasks: 1 })).toBe('call_field_unbound bind')
@@ -153,6 +170,9 @@ describe('a part deep in a JSON body', () => {
     expect(outcome({ json: '{"a":5}' }, one, {})).toBe('call_parameter_mismatch bind.body/a/b')
     expect(outcome({ json: '{"a":{}}' }, one, {})).toMatchObject({ body: '{"a":{}}' })
     expect(outcome({ json: '{"a":{"c":1}}' }, one, {})).toBe('call_field_unbound rest')
+    const free = held('POST /orders', { free: ['body/a/b'], rest: 'refuse' })
+    expect(outcome({ json: '{"a":{"b":[5]}}' }, free, {})).toMatchObject({ body: '{"a":{"b":[5]}}' })
+    expect(outcome({ json: '{"a":5}' }, free, {})).toBe('call_field_unbound rest')
   })
 })
 

@@ -33,15 +33,7 @@ export interface Asked {
 }
 
 /** A request as it comes to be held. */
-function outgoing({
-  path = '/orders',
-  query = '',
-  json,
-  form,
-  bytes,
-  head,
-  streams,
-}: Asked): Outgoing {
+function outgoing({ path = '/orders', query = '', json, form, bytes, head, streams }: Asked): Outgoing {
   const text = bytes ?? json ?? form
   const type = json === undefined ? (form === undefined ? [] : [formType]) : ['application/json']
   return {
