@@ -127,6 +127,12 @@ function checkTool(tool: ExpandedTool, path: Path, config: Expanded, report: Rep
     }
   }
   checkUses(tool, path, config, report)
+  if (tool.pin !== undefined && path.at(-1) === '*')
+    report.fault(
+      [...path, 'pin'],
+      'one definition cannot be that of many tools',
+      'give the tool an entry of its own',
+    )
   const key = tool.approve === undefined ? 'confirm' : 'approve'
   if (tool[key] !== undefined)
     report.warn(

@@ -92,6 +92,7 @@ export interface ExpandedTool {
   readonly class: RiskClass
   readonly uses: readonly (string | ExpandedUse)[]
   readonly allow?: readonly string[]
+  readonly pin?: string
   readonly confirm?: string
   readonly approve?: { readonly by: string; readonly people: number }
   readonly summary?: string

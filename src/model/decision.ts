@@ -13,6 +13,8 @@ export interface Facts {
   readonly operation?: Operation
   /** Set where a tool is called; without it `direct` rules. */
   readonly tool?: string
+  /** The tool's definition is not the one that it is held to. */
+  readonly underReview?: true
   /** The class that the tool was given; the operation has its own. */
   readonly class?: RiskClass
   readonly approval?: string

@@ -35,6 +35,8 @@ export interface Tool {
   readonly confirm?: string
   /** Others approve each call; not built yet, so the tool is refused. */
   readonly approve?: { readonly by: string; readonly people: number }
+  /** The digest of the definition that the tool is held to; without it, the first one that is seen. */
+  readonly pin?: string
   readonly summary?: string
   readonly owner?: string
 }

@@ -24,6 +24,10 @@ export function callable(bundle: Bundle, facts: Facts, trace?: Trace): Denied | 
     return deny('tool_unknown', `${admitted.server.place}.tools`)
   }
   const { place, tool, allow } = found
+  const pinned = facts.underReview !== true
+  if (!ask('tool definition', pinned, () => (pinned ? 'nothing against it' : 'it is under review'))) {
+    return deny('tool_under_review', place)
+  }
   const allowed = allow === undefined || firstAllowing(allow, facts) !== undefined
   const note = () => (allowed ? 'met, or none of its own' : unmetNote(allow, facts))
   if (!ask('tool allow rules', allowed, note)) return deny('not_allowed', `${place}.allow`)

@@ -7,7 +7,10 @@ import {
   type CompiledServer,
   type CompiledTool,
   covers,
+  type Denied,
   type HeldUses,
+  toolOf,
+  type Trace,
   useKey,
 } from './bundle.ts'
 import { callable } from './call.ts'
@@ -46,7 +49,9 @@ export function compilePolicy(input: PolicyInput): Policy {
     call: (facts) => call(bundle, facts),
     connect: (facts, place) => connect(bundle, facts, place),
     reachable: (server) => bundle.servers.get(server)?.reachable ?? [],
-    explain: (facts) => explain(bundle, facts, input.version),
+    tool: (server, name) => entryOf(bundle, server, name),
+    explain: (facts) => explain(input.version, (trace) => judge(bundle, facts, trace)),
+    explainCall: (facts) => explain(input.version, (trace) => callable(bundle, facts, trace)),
   }
 }
 
@@ -64,9 +69,18 @@ function decide(bundle: Bundle, facts: Facts, version: string): Decision<Permit>
   return { effect: 'allow', permit, reason: 'allowed', rule }
 }
 
-function explain(bundle: Bundle, facts: Facts, version: string): Explanation {
+function entryOf({ servers }: Bundle, server: string, name: string): Tool | undefined {
+  const found = servers.get(server)
+  return found === undefined ? undefined : toolOf(found, name)?.tool
+}
+
+/** Lets what decides tell its steps. */
+function explain(
+  version: string,
+  deciding: (trace: Trace) => Denied | { readonly effect: 'allow'; readonly rule: string },
+): Explanation {
   const steps: Step[] = []
-  const verdict = judge(bundle, facts, (step) => steps.push(step))
+  const verdict = deciding((step) => steps.push(step))
   const reason = verdict.effect === 'allow' ? 'allowed' : verdict.reason
   return {
     decision: verdict.effect,

@@ -25,3 +25,4 @@ export { parseParameter, parsePart, type Part, partKey, type Pointer } from './p
 export { decodePath, operationId, parseTemplate } from './template.ts'
 export type { Permit } from './permit.ts'
 export type { Explanation, Policy } from './policy.ts'
+export { isUnderReview } from './review.ts'

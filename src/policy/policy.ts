@@ -32,8 +32,12 @@ export interface Policy {
    * permit is the tool as configured.
    */
   call(facts: Facts): Decision<Tool>
+  /** The entry that a tool of this server falls under: its own, or that for all others. */
+  tool(server: string, name: string): Tool | undefined
   /** The steps that `decide` took, in order, for people. Same code path. */
   explain(facts: Facts): Explanation
+  /** The steps that `call` took. */
+  explainCall(facts: Facts): Explanation
 }
 
 /** One question that was asked on the way to a decision. Only the last step may not have held. */

@@ -12,6 +12,7 @@ export { openFileSecrets } from './secrets/files.ts'
 export type { Secrets } from './secrets/secrets.ts'
 export { openVaultSecrets } from './secrets/vault.ts'
 export { type InstanceLock, lockInstance } from './state/database.ts'
+export { readPins } from './state/pins.ts'
 export { openSqliteState, readAnchors } from './state/sqlite.ts'
 export type {
   Anchors,
@@ -20,6 +21,7 @@ export type {
   Meta,
   Outbox,
   OutboxJob,
+  Pins,
   Receipts,
   Sessions,
   State,

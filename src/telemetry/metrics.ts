@@ -13,6 +13,8 @@ export interface Metrics {
   readonly lateInjections: Counter
   /** Credentials found in answers, by downstream and place (`head` or `body`). */
   readonly leakHits: Counter<'downstream' | 'place'>
+  /** Tools whose server changed their definition, until an administrator looks at it. */
+  readonly toolsUnderReview: Gauge<'server'>
   readonly ready: Gauge<'part'>
   text(): Promise<string>
   readonly contentType: string
@@ -76,6 +78,12 @@ function roomMetrics(registers: Registry[]) {
       name: 'sallyport_revocations_total',
       help: 'Revocations by scope and answered status.',
       labelNames: ['scope', 'status'],
+      registers,
+    }),
+    toolsUnderReview: new Gauge({
+      name: 'sallyport_tools_under_review',
+      help: 'Tools that are hidden and refused because their definition is not the one they are held to. Any is an alert.',
+      labelNames: ['server'],
       registers,
     }),
     ready: new Gauge({

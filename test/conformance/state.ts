@@ -171,6 +171,23 @@ export function stateConformance(name: string, open: () => State | Promise<State
       expect(await receipts.latest('unknown')).toBeUndefined()
     })
 
+    it('keeps what each tool is held to, by server and tool, and replaces what is put again', async () => {
+      const { pins } = await open()
+      const definition = { digest: 'sha256:1', at: epoch(1), title: 'Ünïcode \u2028' }
+      const pin = (server: string, tool: string, tenant = 'acme') => ({
+        tenant,
+        server,
+        tool,
+        seen: definition,
+      })
+      await pins.put([pin('hr', 'b'), pin('crm', 'z'), pin('crm', 'a/b c'), pin('crm', 'a', 'other')])
+      await pins.put([])
+      const again = { ...pin('crm', 'z'), pinned: { ...definition, by: 'first-seen' as const } }
+      await pins.put([again])
+      expect(await pins.list('acme')).toEqual([pin('crm', 'a/b c'), again, pin('hr', 'b')])
+      expect(await pins.list('other')).toHaveLength(1)
+    })
+
     it('gives outbox jobs when they are due', async () => {
       const { outbox } = await open()
       const job = {

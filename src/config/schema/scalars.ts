@@ -43,6 +43,13 @@ export const toolName = formed(
   'use 1 to 128 letters, digits, _, -, . and /, as MCP does, or * for all that have no entry',
 )
 
+/** As the gateway tells the digest of a tool's definition. */
+export const digest = formed(
+  /^sha256:[0-9a-f]{64}$/,
+  'this is no digest of a definition',
+  'write sha256: and 64 hex digits, as `sallyport tools list` prints them',
+)
+
 export const url = checked(parseUrl, 'write http(s)://host[:port][/path] without user, query or fragment')
 
 /** `host:port`, what `CONNECT` names. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { caps } from './caps.ts'
 import {
+  digest,
   identifier,
   insecure,
   label,
@@ -58,6 +59,11 @@ const tool = z.strictObject({
     })
     .optional()
     .describe('Ask others before each call. Loaded; this version refuses the tool.'),
+  pin: digest
+    .optional()
+    .describe(
+      'The digest of the definition that the tool is held to, as `sallyport tools list` prints it. Default: the first one that is seen.',
+    ),
   summary: label.optional().describe('How people read a call. Loaded only.'),
   owner: label.optional().describe('Who answers for the tool. Loaded only.'),
 })

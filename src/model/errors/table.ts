@@ -356,6 +356,18 @@ export const errorTable = {
     'The body cannot be compared with the call: neither JSON nor a form, too long, or encoded.',
   ),
   tool_unknown: row(403, 'operator', 'configure', 'The tool is not configured.'),
+  tool_under_review: row(
+    403,
+    'operator',
+    'approve',
+    'The definition of the tool is not the one it is held to; an administrator has to look at it.',
+  ),
+  tool_accept_refused: row(
+    409,
+    'operator',
+    'none',
+    'This definition of the tool cannot be accepted: it is not the last one, or not usable, or the configuration fixes another.',
+  ),
   tool_does_not_use: row(403, 'operator', 'configure', 'The tool does not use this operation.'),
   tool_confirm_unavailable: row(
     403,

@@ -23,4 +23,9 @@ export const migrations: readonly string[] = [
   CREATE TABLE anchors (chain TEXT PRIMARY KEY, anchor TEXT NOT NULL) STRICT;
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
   `,
+  `
+  CREATE TABLE tool_pins (
+    tenant TEXT NOT NULL, server TEXT NOT NULL, tool TEXT NOT NULL, pin TEXT NOT NULL,
+    PRIMARY KEY (tenant, server, tool)) STRICT;
+  `,
 ]

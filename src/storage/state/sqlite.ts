@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { type Database, openDatabase } from './database.ts'
 import { createConnectionIndex } from './connections.ts'
 import { createLogStore } from './log-store.ts'
+import { createPins } from './pins.ts'
 import { createSessions } from './sessions.ts'
 import type { Anchors, Meta, Outbox, OutboxJob, Receipts, State } from './state.ts'
 
@@ -19,6 +20,7 @@ export function openSqliteState(path: string, deps: { readonly newEpoch: () => s
     receipts: createReceipts(db),
     outbox: createOutbox(db),
     anchors: createAnchors(db),
+    pins: createPins(db),
     meta: createMeta(db),
     close: async () => db.close(),
   }

@@ -8,6 +8,7 @@ import type {
   Seq,
   Session,
   Tombstone,
+  ToolPin,
 } from '../../model/index.ts'
 
 /**
@@ -92,6 +93,14 @@ export interface Anchors {
   >
 }
 
+/** The definitions of tools: what each is held to, and what was seen last (design §5). */
+export interface Pins {
+  /** All of them, durable, or none; one that exists is replaced. */
+  put(pins: readonly ToolPin[]): Promise<void>
+  /** By server and tool. */
+  list(tenant: string): Promise<readonly ToolPin[]>
+}
+
 /** Small persistent facts: the epoch, sealed keys. */
 export interface Meta {
   get(name: string): Promise<string | undefined>
@@ -106,6 +115,7 @@ export interface State {
   readonly receipts: Receipts
   readonly outbox: Outbox
   readonly anchors: Anchors
+  readonly pins: Pins
   readonly meta: Meta
   close(): Promise<void>
 }
