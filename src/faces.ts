@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { runFiles } from './console/index.ts'
 import { isForward, isLoopbackHost } from './egress/index.ts'
 import { mountTokenFace } from './identity/index.ts'
+import { mountCatalog, mountTools } from './mcp/index.ts'
 import { SallyportError, Secret, seconds } from './model/index.ts'
 import { mountAdmin } from './revocation/index.ts'
 import { writeDurably } from './storage/index.ts'
@@ -133,6 +134,17 @@ function mountOperator(app: FastifyInstance, instance: Instance): void {
       servers: config.servers.map(({ name }) => name),
       downstreams: config.downstreams.map(({ name }) => name),
     }),
+  })
+  const { definitions, policy } = instance
+  const { tenant, servers, login } = config
+  mountTools(app, { servers, definitions })
+  mountCatalog(app, {
+    tenant,
+    issuer: login.issuer,
+    servers,
+    policy,
+    definitions,
+    gate: instance.replica.gate,
   })
   mountConnect(app, instance)
   mountDevTokens(app, instance)

@@ -84,6 +84,8 @@ async function openRoutes(options: FaceOptions, deps: FaceDeps): Promise<Route> 
   const app = fastify({
     genReqId: () => deps.requestId(),
     bodyLimit: 64 * 1024,
+    // Names of tools are longer than fastify's 100.
+    routerOptions: { maxParamLength: 512 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   })
   app.addHook('onRequest', async (request) => {

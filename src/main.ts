@@ -31,7 +31,13 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   failLoudly(log)
   for (const warning of config.warnings) log.warn('configuration', { ...warning })
   if (config.throwawayKey) startClean(config.data)
-  const opening = openInstance(config, { log, restored: options.restored })
+  // In dev whoever writes the configuration watches the terminal.
+  const propose = (text: string) => void process.stderr.write(text)
+  const opening = openInstance(config, {
+    log,
+    restored: options.restored,
+    ...(options.form === 'dev' ? { propose } : {}),
+  })
   preloadFaces()
   const instance = await opening
   try {

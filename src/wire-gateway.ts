@@ -5,7 +5,14 @@ import type { Config } from './config/index.ts'
 import type { Dial } from './egress/index.ts'
 import type { Exchange } from './exchange/index.ts'
 import type { OpenIdentity } from './identity/index.ts'
-import { createDigest, createGateway, createSeal, type Gateway, type GatewayDeps } from './mcp/index.ts'
+import {
+  createDigest,
+  createGateway,
+  createSeal,
+  type Definitions,
+  type Gateway,
+  type GatewayDeps,
+} from './mcp/index.ts'
 import {
   type Access,
   asSallyportError,
@@ -29,6 +36,7 @@ interface GatewayParts {
   readonly identity: OpenIdentity
   readonly exchange: Exchange
   readonly policy: Policy
+  readonly definitions: Definitions
   readonly audit: Audit
   readonly log: Log
   readonly metrics: Metrics

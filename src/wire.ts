@@ -18,7 +18,7 @@ import {
   writeCapability,
 } from './identity/index.ts'
 import { type Clock, epoch, millis, type Scope, type Seq, type Session } from './model/index.ts'
-import type { Gateway } from './mcp/index.ts'
+import type { Definitions, Gateway } from './mcp/index.ts'
 import { compilePolicy, type Policy } from './policy/index.ts'
 import {
   createHorizon,
@@ -30,6 +30,7 @@ import {
 } from './revocation/index.ts'
 import { agreesWithWitness, type State } from './storage/index.ts'
 import { openGateway } from './wire-gateway.ts'
+import { openTools } from './wire-tools.ts'
 import { withHorizon } from './with-horizon.ts'
 import { createHealth, createMetrics, type Health, type Log, type Metrics } from './telemetry/index.ts'
 
@@ -53,6 +54,7 @@ export interface Instance extends Ground {
   readonly exchange: Exchange
   readonly replica: Replica
   readonly revocations: Revocations
+  readonly definitions: Definitions
   readonly egress: Egress
   readonly gateway: Gateway
   readonly admin: Proof
@@ -72,10 +74,17 @@ interface Base extends Ground {
   readonly horizon: Horizon
 }
 
+export interface OpenOptions extends Pick<Machine, 'lookup'> {
+  readonly log: Log
+  readonly restored: boolean
+  /** Told what an entry could look like of a tool that is hidden for the want of one. */
+  readonly propose?: (text: string) => void
+}
+
 /** Everything of the single and dev forms, opened and checked, not listening yet. @throws SallyportError */
 export async function openInstance(
   config: Config,
-  { log, restored, lookup }: { readonly log: Log; readonly restored: boolean } & Pick<Machine, 'lookup'>,
+  { log, restored, lookup, propose }: OpenOptions,
 ): Promise<Instance> {
   const metrics = createMetrics({ process: true })
   const health = createHealth(['configuration', 'keys', 'log'], metrics)
@@ -87,7 +96,7 @@ export async function openInstance(
     const policy = compilePolicy({ tenant, servers, downstreams, version })
     const replica = createReplica({ tenant, skew: config.login.skew }, { lease: { fresh: ground.lock.held } })
     const base: Base = { ...ground, config, log, metrics, policy, replica, horizon: createHorizon(clock) }
-    const rooms = await openRooms(base)
+    const rooms = { ...(await openRooms(base)), definitions: await openTools({ ...base, clock }, propose) }
     await startLog(base, rooms.revocations, restored)
     health.ready('log')
     const egressHosts: string[] = []

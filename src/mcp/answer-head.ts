@@ -79,7 +79,10 @@ function kindOf(status: number, type: string, { method, message }: Passing): Kin
 function viewOf(kind: Kind, passing: Noted, inside: Inside): AnswerView {
   const { era, access, note, instead, fronted } = passing
   if (kind === 'other') return asItComes
-  const visible = (tool: string) => isCallable(tool, access, inside)
+  const list = {
+    see: (tools: readonly unknown[]) => inside.definitions.see(fronted.server, tools),
+    visible: (tool: string) => isCallable(tool, access, inside),
+  }
   const own = (id: string) => inside.tasks.find(id, fronted.server.name, access) !== undefined
   const terms = {
     maxBytes: inside.messageBytes,
@@ -88,7 +91,7 @@ function viewOf(kind: Kind, passing: Noted, inside: Inside): AnswerView {
       instead !== undefined || bytes.includes('ools') || bytes.includes('ask') || bytes.includes('\\u'),
     judge: (message: unknown) => {
       note?.(message)
-      return instead?.(message) ?? withVisibleTools(message, era, visible) ?? withOwnTasks(message, own)
+      return instead?.(message) ?? withVisibleTools(message, era, list) ?? withOwnTasks(message, own)
     },
   }
   return kind === 'events' ? eventView(terms) : messageView(terms)

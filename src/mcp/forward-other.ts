@@ -43,7 +43,7 @@ function forwardTask(
   const server = fronted.server.name
   const id = message.params['taskId']
   const task = typeof id === 'string' ? inside.tasks.find(id, server, access) : undefined
-  const may = task !== undefined && inside.policy.call(factsOf(access, task.tool)).effect === 'allow'
+  const may = task !== undefined && inside.policy.call(factsOf(access, task.tool, inside)).effect === 'allow'
   if (id !== undefined && !may) {
     answerRpc(res, 200, unknownTask(message.id))
     return

@@ -11,7 +11,7 @@ import { createMcpSessions } from './sessions.ts'
 import { createTasks } from './tasks.ts'
 
 export interface Gateway {
-  /** `ANY /mcp` or `/{server}/mcp`, and their metadata; whatever else comes is answered 404. Never throws. */
+  /** `ANY /mcp` or `/{server}/mcp`, their metadata and catalogues; whatever else comes is answered 404. Never throws. */
   handle(req: IncomingMessage, res: ServerResponse): void
   /** For the egress, which holds requests to them. */
   readonly calls: OpenCalls
@@ -21,12 +21,15 @@ export interface Gateway {
 export function createGateway(slice: GatewaySlice, deps: GatewayDeps): Gateway {
   const endpoints = new Map<string, Fronted>()
   const documents = new Map<string, Server>()
+  const catalogs = new Map<string, Fronted>()
   const alone = slice.servers.length === 1
   for (const server of slice.servers) {
     if (server.url === undefined) continue
     const at = new URL(server.url)
     const endpoint = alone ? '/mcp' : `/${server.name}/mcp`
-    endpoints.set(endpoint, { server, origin: at.origin, path: at.pathname, metadata: metadataUrl(server) })
+    const fronted = { server, origin: at.origin, path: at.pathname, metadata: metadataUrl(server) }
+    endpoints.set(endpoint, fronted)
+    catalogs.set(alone ? '/catalog' : `/${server.name}/catalog`, fronted)
     for (const path of metadataPaths(endpoint, alone)) documents.set(path, server)
   }
   const calls = createCalls()
@@ -36,6 +39,7 @@ export function createGateway(slice: GatewaySlice, deps: GatewayDeps): Gateway {
     calls,
     endpoints,
     documents,
+    catalogs,
     places: createPlaces(slice.streams),
     sessions: createMcpSessions(),
     tasks: createTasks(),

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readBearer } from '../egress/index.ts'
 import { type Access, asSallyportError, SallyportError, type Server } from '../model/index.ts'
+import { answerCatalog } from './catalog/answer.ts'
 import { checkBodiless } from './era.ts'
 import { forward } from './forward.ts'
 import type { Inside } from './inside.ts'
@@ -44,6 +45,11 @@ async function live(turn: Turn, inside: Inside): Promise<void> {
     return
   }
   if (answerConnect(turn, path, inside)) return
+  const shelf = inside.catalogs.get(path)
+  if (shelf !== undefined) {
+    await answerCatalog(turn, shelf, { inside, enter: () => identify(head, shelf.server, inside) })
+    return
+  }
   const fronted = inside.endpoints.get(path)
   // A query has no meaning here, and is where tokens are put that no log should see.
   if (fronted === undefined) throw new SallyportError(path.includes('?') ? 'request_malformed' : 'not_found')

@@ -10,6 +10,7 @@ import type { RequestStates } from './request-state.ts'
 import type { Seal } from './seal.ts'
 import type { Tasks } from './tasks.ts'
 import type { McpSessions } from './sessions.ts'
+import type { Definitions } from './tools/definitions.ts'
 
 export interface GatewaySlice {
   /** Names for `Host`; the port may be known only once it listens. */
@@ -44,6 +45,7 @@ export interface GatewayDeps {
   readonly anonymous: (server: Server) => Access | Promise<Access> | undefined
   readonly policy: Policy
   readonly budgets: Budgets
+  readonly definitions: Definitions
   readonly audit: Audit
   readonly gate: Gate
   readonly live: LiveWork
@@ -82,4 +84,5 @@ export interface Inside extends GatewaySlice, GatewayDeps {
   readonly tasks: Tasks
   readonly endpoints: ReadonlyMap<string, Fronted>
   readonly documents: ReadonlyMap<string, Server>
+  readonly catalogs: ReadonlyMap<string, Fronted>
 }

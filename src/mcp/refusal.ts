@@ -103,7 +103,10 @@ export function unknownTask(id: RequestId): string {
 }
 
 /** RFC 6750 §3 and RFC 9728 §5.1; an error is told only where a token was shown (RFC 6750 §3.1). */
-function challenge({ row, code }: SallyportError, metadata: string | undefined): Record<string, string> {
+export function challenge(
+  { row, code }: SallyportError,
+  metadata: string | undefined,
+): Record<string, string> {
   if (row.status !== 401 || metadata === undefined) return {}
   const error = code === 'token_missing' ? '' : `error="${row.oauth ?? 'invalid_token'}", `
   return { 'www-authenticate': `Bearer ${error}resource_metadata="${metadata}"` }

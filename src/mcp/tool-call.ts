@@ -55,7 +55,7 @@ export function decideCall(
   const barred = inside.gate.check({ ...workOf(access), tool }, access.rev)
   if (barred !== undefined)
     return { effect: 'deny', reason: barred.reason, rule: 'revocation', tool, hidden: false }
-  const decision = inside.policy.call(factsOf(access, tool))
+  const decision = inside.policy.call(factsOf(access, tool, inside))
   if (decision.effect === 'deny') {
     const asks =
       decision.reason === 'tool_confirm_unavailable' || decision.reason === 'tool_approval_unavailable'
@@ -90,14 +90,19 @@ export function decideCall(
 }
 
 /** What a call of the tool would be told, for lists: they show nothing else. */
-export function isCallable(tool: string, access: Access, { gate, policy }: Inside): boolean {
-  const barred = gate.check({ ...workOf(access), tool }, access.rev)
-  return barred === undefined && policy.call(factsOf(access, tool)).effect === 'allow'
+export function isCallable(tool: string, access: Access, inside: Inside): boolean {
+  const barred = inside.gate.check({ ...workOf(access), tool }, access.rev)
+  return barred === undefined && inside.policy.call(factsOf(access, tool, inside)).effect === 'allow'
 }
 
-export function factsOf({ session }: Access, tool: string): Facts {
+export function factsOf(
+  { session }: Access,
+  tool: string,
+  { definitions }: Pick<Inside, 'definitions'>,
+): Facts {
   const { principal, client, server, groups, groupsComplete } = session
-  return { principal, client, server, groups, groupsComplete, tool }
+  const facts = { principal, client, server, groups, groupsComplete, tool }
+  return definitions.underReview(server, tool) ? { ...facts, underReview: true } : facts
 }
 
 export function workOf({ session: { principal, client, server, sid } }: Access) {

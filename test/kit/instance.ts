@@ -74,7 +74,7 @@ export async function startInstance(input: {
   /** The same ones for a second start: the URL is part of who acts, and so of stored grants. */
   readonly ports?: Ports
   /** What stands in for the machine's own. */
-  readonly machine?: Pick<Parameters<typeof openInstance>[1], 'lookup'>
+  readonly machine?: Pick<Parameters<typeof openInstance>[1], 'lookup' | 'propose'>
 }): Promise<Running> {
   const folder = input.folder ?? temporaryFolder()
   const ports = input.ports ?? (await freePorts())

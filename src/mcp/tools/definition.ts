@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import type { EpochSeconds, ToolPin } from '../../model/index.ts'
+import { annotatesHeadersWell } from './parameter-headers.ts'
+
+/** A tool as a server lists it: untrusted, and with a name. */
+export type Listed = Readonly<Record<string, unknown>> & { readonly name: string }
+
+export function isListed(tool: unknown): tool is Listed {
+  return typeof tool === 'object' && tool !== null && 'name' in tool && typeof tool.name === 'string'
+}
+
+export type SeenDefinition = NonNullable<ToolPin['seen']>
+
+/** All that tells a model or a client what a tool is and how it is called. Icons and `_meta` do not. */
+const members = [
+  'name',
+  'title',
+  'description',
+  'inputSchema',
+  'outputSchema',
+  'annotations',
+  'execution',
+] as const
+
+const longest = { title: 200, description: 4_000, text: 16_384 }
+
+/** SHA-256 over the canonical form (RFC 8785) of the members above, as far as the tool has them. */
+export function readDefinition(listed: Listed, at: EpochSeconds): SeenDefinition {
+  const held = Object.fromEntries(
+    members.filter((it) => Object.hasOwn(listed, it)).map((it) => [it, listed[it]]),
+  )
+  const text = canonical(held)
+  const digest = `sha256:${createHash('sha256')
+    .update(text ?? '')
+    .digest('hex')}`
+  const fault = text === undefined ? 'unreadable' : faultOf(listed)
+  return {
+    digest,
+    at,
+    ...bounded('title', listed['title']),
+    ...bounded('description', listed['description']),
+    ...bounded('text', text),
+    ...(fault === undefined ? {} : { fault }),
+  }
+}
+
+/** Undefined for what has no canonical form, such as half a surrogate pair. */
+function canonical(value: object): string | undefined {
+  try {
+    return canonicalize(value)
+  } catch {
+    return undefined
+  }
+}
+
+function faultOf({ inputSchema }: Listed): string | undefined {
+  return inputSchema === undefined || annotatesHeadersWell(inputSchema) ? undefined : 'x-mcp-header'
+}
+
+function bounded<K extends keyof typeof longest>(key: K, value: unknown): { readonly [key in K]?: string } {
+  if (typeof value !== 'string') return {}
+  const cut = value.length <= longest[key] ? value : `${value.slice(0, longest[key])}…`
+  return { [key]: cut } as { [key in K]: string }
+}
