@@ -41,14 +41,16 @@ export const asItComes: AnswerView = { push: (bytes) => bytes, end: () => undefi
 export function eventView(terms: MessageTerms): AnswerView {
   const splitter = new EventSplitter(terms.maxBytes)
   let first = true
-  const pass = (came: Buffer): Buffer => {
+  const pass = (arrived: Buffer): Buffer => {
     // Readers drop a mark at the start of a stream (HTML Standard §9.2.5), and then read the line behind it.
-    const bytes = first && came.subarray(0, 3).equals(mark) ? came.subarray(3) : came
+    const bytes = first && arrived.subarray(0, 3).equals(mark) ? arrived.subarray(3) : arrived
     first = false
     if (!terms.mayConcern(bytes)) return bytes
-    const event = bytes.toString('utf8')
+    const came = bytes.toString('utf8')
+    const event = inPlainLines(came)
     const judged = judgedText(dataOf(event) ?? '', terms)
-    return judged === undefined ? bytes : Buffer.from(withData(event, judged))
+    if (judged !== undefined) return Buffer.from(inPlainLines(withData(event, judged)))
+    return event === came ? bytes : Buffer.from(event)
   }
   return {
     push: (bytes) => {
@@ -82,6 +84,17 @@ export function messageView(terms: MessageTerms): AnswerView {
       return judged === undefined ? whole : Buffer.from(judged)
     },
   }
+}
+
+/**
+ * Some readers end lines at everything that Unicode calls an end (httpx-sse before 0.4.1), and would read what stands behind as
+ * a field. In JSON these stand in strings only, where an escape is the same.
+ */
+function inPlainLines(event: string): string {
+  return event.replaceAll(/[\v\f\x1c-\x1e\x85\u2028\u2029]/g, (end) => {
+    const code = end.charCodeAt(0).toString(16)
+    return `\\u${code.padStart(4, '0')}`
+  })
 }
 
 /** An answer that others may read in another way than we do; nothing of it is shown. */

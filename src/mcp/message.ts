@@ -34,6 +34,8 @@ export function readMessage(body: Buffer): Message {
   if (typeof method !== 'string' || method === '' || !isJsonObject(params)) throw malformed()
   if ('result' in message || 'error' in message) throw malformed()
   if (Object.keys(params).some(isTwin)) throw new SallyportError('json_ambiguous')
+  // JSON-RPC has calls that nobody answers, and some servers would do them; MCP has none.
+  if (!('id' in message) && !method.startsWith('notifications/')) throw malformed()
   if (!('id' in message)) return { kind: 'notification', method, params }
   return { kind: 'request', id: readId(id), method, params }
 }
