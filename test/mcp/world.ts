@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
-import { onTestFinished, vi } from 'vitest'
+import { expect, onTestFinished, vi } from 'vitest'
 import { seconds } from '../../src/model/index.ts'
 import { createLog } from '../../src/telemetry/index.ts'
 import { type Running, startInstance } from '../kit/instance.ts'
@@ -31,7 +31,8 @@ export interface World {
   /** Bytes over a connection of their own, and what came back. */
   raw(bytes: string | Buffer): Promise<string>
   line(): Promise<Line>
-  revoke(scope: object, hold?: boolean): Promise<unknown>
+  /** Cuts what was made of this scope before; nothing is held. */
+  revoke(kind: string, id: string): Promise<void>
   /** The lines of the record, as they stand in the files. */
   record(): Record<string, any>[]
 }
@@ -152,8 +153,11 @@ ${options.more ?? ''}
     ask: async (message, asked) => readAnswer(await open(message, asked)),
     raw: (bytes) => askRaw(Number(port), bytes, 8000),
     line: () => openLine(Number(port)),
-    revoke: (scope, hold = false) =>
-      running.admin('POST', '/v1/revocations', { scope, hold, cause: 'a test', wait: 'fence' }),
+    revoke: async (kind, id) => {
+      const order = { scope: { kind, id }, hold: false, cause: 'a test', wait: 'fence' }
+      const { status, body } = await running.admin('POST', '/v1/revocations', order)
+      expect(status, JSON.stringify(body)).toBe(200)
+    },
     record: () => linesBelow(join(instance.config.data, 'records')),
   }
 }
