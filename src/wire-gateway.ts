@@ -67,6 +67,7 @@ export function openGateway(parts: GatewayParts, hosts: readonly string[]): Gate
       budgets: createBudgets(config.budgets, clock),
       gate: replica.gate,
       live: replica.live,
+      endCall: replica.live.abortCall,
       transport: serverDial.transport,
       missing: missingFor(exchange, replica.gate),
       seal: createSeal(keyring.derive('request states'), random),

@@ -17,7 +17,8 @@ export interface Calls extends OpenCalls {
   }
 }
 
-export function createCalls(): Calls {
+/** `endCall` is told of each call that has ended: what it began goes no further. */
+export function createCalls(endCall: (id: string) => void): Calls {
   const open = new Map<string, OpenCall>()
   return {
     find: (id) => open.get(id),
@@ -25,7 +26,10 @@ export function createCalls(): Calls {
       const tally = countRequests(maxRequests)
       const needed = new Set<string>()
       open.set(call.id, { ...call, spend: tally.spend, needs: (name) => void needed.add(name) })
-      return { close: () => open.delete(call.id), requests: tally.made, needed: () => [...needed] }
+      const close = () => {
+        if (open.delete(call.id)) endCall(call.id)
+      }
+      return { close, requests: tally.made, needed: () => [...needed] }
     },
   }
 }

@@ -32,7 +32,7 @@ export function createGateway(slice: GatewaySlice, deps: GatewayDeps): Gateway {
     catalogs.set(alone ? '/catalog' : `/${server.name}/catalog`, fronted)
     for (const path of metadataPaths(endpoint, alone)) documents.set(path, server)
   }
-  const calls = createCalls()
+  const calls = createCalls(deps.endCall)
   const inside: Inside = {
     ...slice,
     ...deps,

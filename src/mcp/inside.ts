@@ -49,6 +49,8 @@ export interface GatewayDeps {
   readonly audit: Audit
   readonly gate: Gate
   readonly live: LiveWork
+  /** Ends the requests that a call has left behind. */
+  readonly endCall: (id: string) => void
   readonly transport: (origin: string) => Transport
   /** Those of these downstreams to which the person has to connect first. */
   readonly missing: (

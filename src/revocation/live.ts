@@ -13,6 +13,8 @@ export interface LiveRegistry extends LiveWork {
   /** End everything that the scope reaches; says how much. */
   abort(scope: Scope, barred: Barred): number
   abortAll(barred: Barred): number
+  /** End what is left of a call. */
+  abortCall(call: string): number
   /** Stop or go on moving bytes, for all: the lease has lapsed or is back (revocation protocol, line 7). */
   freeze(frozen: boolean): void
   readonly size: number
@@ -71,6 +73,7 @@ export function createLiveRegistry(): LiveRegistry {
       return end((work) => workKeys(work).includes(key), barred)
     },
     abortAll: (barred) => end(() => true, barred),
+    abortCall: (call) => end((work) => work.call === call, { reason: 'call_ended' }),
     freeze: (now) => {
       frozen = now
       for (const { handle } of [...live]) handle.freeze(now)
