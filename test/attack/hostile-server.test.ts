@@ -136,12 +136,11 @@ describe('a hostile MCP server', () => {
 
   it('does not get in anywhere else with it: the gateway, /v1, the token endpoint, who trusts our issuer', async () => {
     const { running } = scene
-    await during('refund', { id: '7', amount: 12 }, async (token) => {
-      expect(await scene.call(token, 'refund', { id: '7', amount: 12 })).toMatch(/^401 /)
+    const told = await during('refund', { id: '7', amount: 12 }, async (token) => {
+      const again = await scene.call(token, 'refund', { id: '7', amount: 12 })
       const admin = await fetch(`${running.faces.admin.url}/v1/status`, {
         headers: { authorization: `Bearer ${token}` },
       })
-      expect(admin.status).toBe(401)
       const exchange = await fetch(`${running.egress}/oauth2/token`, {
         method: 'POST',
         headers: { 'sallyport-capability': running.capability('main') },
@@ -151,12 +150,15 @@ describe('a hostile MCP server', () => {
           subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
         }),
       })
-      expect(exchange.status).toBe(400)
       const keys = createRemoteJWKSet(new URL(`${running.egress}/oauth2/jwks`))
-      const { url } = running.instance.config
-      await expect(jwtVerify(token, keys, { issuer: url })).rejects.toThrow(/iss/)
-      return ''
+      const { url: issuer } = running.instance.config
+      const trusted = await jwtVerify(token, keys, { issuer }).then(
+        () => 'trusted',
+        (error: unknown) => (error as { claim: string }).claim,
+      )
+      return [again.slice(0, 3), admin.status, exchange.status, trusted].join()
     })
+    expect(told).toBe('401,401,400,iss')
     expect(scene.arrivals).toEqual([])
   })
 
