@@ -9,8 +9,8 @@ import { mirrored } from './mirrored.ts'
  */
 export type Era = 'legacy' | 'modern'
 
-export const legacyVersions: readonly string[] = ['2025-06-18', '2025-11-25']
-export const modernVersions: readonly string[] = ['2026-07-28']
+const legacyVersions: readonly string[] = ['2025-06-18', '2025-11-25']
+const modernVersions: readonly string[] = ['2026-07-28']
 /** Revisions that have a name and are not served. */
 const tooOld: readonly string[] = ['2024-11-05', '2025-03-26']
 

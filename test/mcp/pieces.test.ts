@@ -84,7 +84,7 @@ describe('an event stream', () => {
     expect(() => split([Buffer.from('data: 12345')], 10)).toThrow(EventTooLarge)
     expect(() =>
       split(
-        [...'data: 12345'].map((it) => Buffer.from(it)),
+        Array.from('data: 12345', (it) => Buffer.from(it)),
         10,
       ),
     ).toThrow(EventTooLarge)
