@@ -1,5 +1,6 @@
 /** `validate`, `explain` and `schema`: the configuration read, checked and asked, without a running instance. */
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import { type CommonOptions, outputOf, verb, withCommon } from './cli-common.ts'
 import { jsonSchema, loadBoth, printConfig, readPolicyCases } from './config/index.ts'
@@ -14,7 +15,8 @@ import {
   testPolicy,
   validate,
 } from './console/index.ts'
-import { compilePolicy } from './policy/index.ts'
+import { compilePolicy, isUnderReview } from './policy/index.ts'
+import { readPins } from './storage/index.ts'
 
 type Form = 'single' | 'dev'
 
@@ -29,7 +31,7 @@ interface ExplainOptions extends CommonOptions, Omit<ExplainWords, 'groups'> {
 }
 
 function wordsOf(options: ExplainOptions): ExplainWords {
-  const { group, downstream, method, path } = options
+  const { group } = options
   const optional = [
     'server',
     'user',
@@ -39,31 +41,44 @@ function wordsOf(options: ExplainOptions): ExplainWords {
     'client',
     'tool',
     'class',
+    'downstream',
+    'method',
+    'path',
   ] as const
   const given = optional.filter((name) => options[name] !== undefined).map((name) => [name, options[name]])
-  return { ...(Object.fromEntries(given) as Partial<ExplainWords>), groups: group, downstream, method, path }
+  return { ...(Object.fromEntries(given) as Partial<ExplainWords>), groups: group }
 }
 
-async function termsOf(options: CommonOptions & { readonly form: Form }): Promise<ExplainTerms> {
+async function configured(options: CommonOptions & { readonly form: Form }) {
   const { config } = await loadBoth(options.config, { form: options.form, env: process.env })
   const { tenant, servers, downstreams, version } = config
-  return {
+  const terms: ExplainTerms = {
     policy: compilePolicy({ tenant, servers, downstreams, version }),
     tenant,
     issuer: config.login.issuer,
     workloadIssuers: config.workloads.map(({ issuer }) => issuer),
     servers: servers.map(({ name }) => name),
   }
+  return { config, terms }
 }
 
 async function explainFor(options: ExplainOptions) {
-  return explain(wordsOf(options), await termsOf(options), outputOf(options))
+  const { config, terms } = await configured(options)
+  const { tenant } = config
+  const pins = readPins(join(options.data ?? config.data, 'state.db'), tenant)
+  const underReview = (server: string, name: string): boolean => {
+    const tool = terms.policy.tool(server, name)
+    const pin = pins?.find((it) => it.server === server && it.tool === name)
+    // Where no instance has run there is nothing to hold a tool against.
+    return tool !== undefined && pin !== undefined && isUnderReview(tool, pin)
+  }
+  return explain(wordsOf(options), { ...terms, underReview }, outputOf(options))
 }
 
 async function testFor(file: string, options: CommonOptions & { readonly form: Form }) {
   return testPolicy(
     readPolicyCases(readFileSync(file, 'utf8'), file),
-    await termsOf(options),
+    (await configured(options)).terms,
     outputOf(options),
   )
 }
@@ -103,11 +118,11 @@ export function addPolicyVerbs(program: Command): void {
     .option('--groups-incomplete', 'the list of groups is not whole')
     .option('--client <name>')
     .option('--server <name>')
-    .option('--tool <name>', 'within a call of this tool')
+    .option('--tool <name>', 'a call of this tool, or a request within one')
     .option('--class <class>', 'the class that the call was given')
-    .requiredOption('--downstream <name>')
-    .requiredOption('--method <method>')
-    .requiredOption('--path <path>', 'below the base path of the downstream, without a query')
+    .option('--downstream <name>', 'what the request goes to; without it: may the tool be called at all?')
+    .option('--method <method>')
+    .option('--path <path>', 'below the base path of the downstream, without a query')
     .option('--form <form>', asForm, 'single')
     .action(verb(explainFor))
   addComparing(program)

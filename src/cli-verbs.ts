@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { addAuditVerbs } from './cli-audit.ts'
 import { type CommonOptions, dataOf, outputOf, verb, withCommon } from './cli-common.ts'
 import { addPolicyVerbs } from './cli-policy.ts'
+import { addToolVerbs } from './cli-tools.ts'
 import {
   type AdminEndpoint,
   callAdmin,
@@ -24,6 +25,7 @@ export function addVerbs(program: Command): void {
   addRevocationVerbs(program)
   addSayings(program)
   addConnectionVerbs(program)
+  addToolVerbs(program)
   addAuditVerbs(program)
 }
 

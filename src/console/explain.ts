@@ -14,10 +14,11 @@ export interface ExplainWords {
   readonly client?: string
   readonly tool?: string
   readonly class?: RiskClass
-  readonly downstream: string
-  readonly method: string
+  /** These three together say a request; without them it is asked whether the tool may be called at all. */
+  readonly downstream?: string
+  readonly method?: string
   /** The path below the downstream's base path, percent-encoded, without a query. */
-  readonly path: string
+  readonly path?: string
 }
 
 export interface ExplainTerms {
@@ -27,6 +28,8 @@ export interface ExplainTerms {
   readonly issuer: string
   readonly workloadIssuers: readonly string[]
   readonly servers: readonly string[]
+  /** Tools whose definition is known to be another than they are held to. */
+  readonly underReview?: (server: string, tool: string) => boolean
 }
 
 /**
@@ -39,9 +42,14 @@ export function explain(words: ExplainWords, terms: ExplainTerms, output: Output
     say(output, { ok: false, error: facts }, () => [facts])
     return exit.usage
   }
-  const explanation = terms.policy.explain(facts)
+  const explanation = explanationOf(facts, terms.policy)
   say(output, explanation, () => linesOf(explanation))
   return explanation.decision === 'allow' ? exit.done : exit.denied
+}
+
+/** What decides a request, or whether a tool may be called. */
+export function explanationOf(facts: Facts, policy: Policy): Explanation {
+  return facts.downstream === undefined ? policy.explainCall(facts) : policy.explain(facts)
 }
 
 /** The facts of a question, or why it cannot be put. */
@@ -50,22 +58,42 @@ export function factsOf(words: ExplainWords, terms: ExplainTerms): Facts | strin
   if (typeof principal === 'string') return principal
   const server = words.server ?? (terms.servers.length === 1 ? terms.servers[0] : undefined)
   if (server === undefined) return 'there are several servers: say which with --server'
-  const { policy } = terms
-  const downstream = policy.downstream(words.downstream)
-  const operation =
-    downstream === undefined ? undefined : policy.match(downstream, words.method.toUpperCase(), words.path)
-  const asked = {
+  const request = requestOf(words, server, terms)
+  if (typeof request === 'string') return request
+  const { tool } = words
+  return {
     principal,
     client: words.client ?? 'unnamed',
     server,
     groups: words.groups,
     groupsComplete: words.groupsIncomplete !== true,
-    downstream: words.downstream,
-    ...(operation === undefined ? {} : { operation }),
-    ...(words.tool === undefined ? {} : { tool: words.tool }),
+    ...(tool === undefined ? {} : { tool }),
+    ...(tool !== undefined && terms.underReview?.(server, tool) === true ? { underReview: true } : {}),
     ...(words.class === undefined ? {} : { class: words.class }),
+    ...request,
   }
-  return { ...asked, audienceGranted: policy.reachable(server).includes(words.downstream) }
+}
+
+/** The facts of the request that is asked about; none where only the call of a tool is. */
+function requestOf(
+  { tool, downstream: name, method, path }: ExplainWords,
+  server: string,
+  { policy }: ExplainTerms,
+): Pick<Facts, 'downstream' | 'operation' | 'audienceGranted'> | string {
+  if (name === undefined || method === undefined || path === undefined) {
+    const given = [name, method, path].some((it) => it !== undefined)
+    if (given || tool === undefined)
+      return 'say what is asked for with --downstream, --method and --path, or a call alone with --tool'
+    return {}
+  }
+  const downstream = policy.downstream(name)
+  const operation =
+    downstream === undefined ? undefined : policy.match(downstream, method.toUpperCase(), path)
+  return {
+    downstream: name,
+    ...(operation === undefined ? {} : { operation }),
+    audienceGranted: policy.reachable(server).includes(name),
+  }
 }
 
 function principalOf(

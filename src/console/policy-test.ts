@@ -1,4 +1,4 @@
-import { type ExplainTerms, type ExplainWords, factsOf } from './explain.ts'
+import { type ExplainTerms, type ExplainWords, explanationOf, factsOf } from './explain.ts'
 import { exit, type ExitCode, type Output, say } from './output.ts'
 
 /** A question and the answer that it should have: `allow`, `deny`, or the reason code of the denial. */
@@ -35,7 +35,7 @@ function testCase(it: PolicyCase, terms: ExplainTerms): Tested {
   const { name, expect: expected } = it
   const facts = factsOf(it, terms)
   if (typeof facts === 'string') return { name, ok: false, expected, got: facts, rule: 'the question' }
-  const { decision, reason, rule } = terms.policy.explain(facts)
+  const { decision, reason, rule } = explanationOf(facts, terms.policy)
   const got = decision === 'allow' ? 'allow' : reason
   return { name, ok: expected === got || expected === decision, expected, got, rule }
 }

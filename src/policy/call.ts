@@ -2,7 +2,7 @@ import type { Facts, Tool } from '../model/index.ts'
 import { admission } from './admission.ts'
 import { asker, type Bundle, type Denied, deny, known, toolOf, type Trace } from './bundle.ts'
 import { firstAllowing, unmetNote } from './rules.ts'
-import { people } from './tool.ts'
+import { people, review } from './tool.ts'
 
 export interface Callable {
   readonly effect: 'allow'
@@ -24,13 +24,11 @@ export function callable(bundle: Bundle, facts: Facts, trace?: Trace): Denied | 
     return deny('tool_unknown', `${admitted.server.place}.tools`)
   }
   const { place, tool, allow } = found
-  const pinned = facts.underReview !== true
-  if (!ask('tool definition', pinned, () => (pinned ? 'nothing against it' : 'it is under review'))) {
-    return deny('tool_under_review', place)
-  }
   const allowed = allow === undefined || firstAllowing(allow, facts) !== undefined
   const note = () => (allowed ? 'met, or none of its own' : unmetNote(allow, facts))
   if (!ask('tool allow rules', allowed, note)) return deny('not_allowed', `${place}.allow`)
+  const reviewed = review(found, facts, trace)
+  if (reviewed !== undefined) return reviewed
   if (!ask('tool class', tool.class !== 'never', () => `the tool is of class ${tool.class}`)) {
     return deny('class_never', `${place}.class`)
   }

@@ -46,7 +46,7 @@ export function withinTool(
   if (!ask('uses', use, useNote)) {
     return deny('tool_does_not_use', `${place}.uses`)
   }
-  const refused = toolClass(tool, facts, target, trace) ?? people(tool, trace)
+  const refused = review(tool, facts, trace) ?? toolClass(tool, facts, target, trace) ?? people(tool, trace)
   if (refused !== undefined) return refused
   trace?.({ step: 'binding', held: true, note: bindingNote(use) })
   return { effect: 'allow', rule: use.place, use }
@@ -69,6 +69,13 @@ function toolClass(tool: CompiledTool, facts: Facts, target: Target, trace: Trac
   const ceiling = Math.min(level(own), level(carried))
   const note = () => `${target.operation.id} is ${target.risk}, the tool ${riskOrder[ceiling] ?? 'never'}`
   return ask('within class', level(target.risk) <= ceiling, note) ? undefined : deny('class_exceeded', place)
+}
+
+/** A tool whose definition is not the one that it is held to is of class `never` until somebody has looked at it. */
+export function review({ place }: CompiledTool, facts: Facts, trace: Trace): Denied | undefined {
+  const held = facts.underReview !== true
+  const note = () => (held ? 'nothing against it' : 'another one than it is held to')
+  return asker(trace)('tool definition', held, note) ? undefined : deny('tool_under_review', place)
 }
 
 /** Confirmation and approval load, and refuse until there is a way to obtain them. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { explain, type ExplainWords, type Output } from '../../src/console/index.ts'
-import { facts, issuer, policyOf } from '../policy/facts.ts'
+import { explain, type ExplainTerms, type ExplainWords, type Output } from '../../src/console/index.ts'
+import { facts, issuer, policyOf, tool } from '../policy/facts.ts'
 
 const policy = policyOf({ direct: [{ downstream: 'orders' }] })
 const terms = { policy, tenant: 'acme', issuer, workloadIssuers: [], servers: ['crm'] }
@@ -12,10 +12,13 @@ const question: ExplainWords = {
   path: '/orders/17',
 }
 
-function ask(words: ExplainWords, json = false) {
+function ask(
+  words: ExplainWords,
+  { json = false, terms: asked = terms }: { json?: boolean; terms?: ExplainTerms } = {},
+) {
   const lines: string[] = []
   const output: Output = { json, line: (text) => void lines.push(text), progress: () => undefined }
-  return { code: explain(words, terms, output), lines }
+  return { code: explain(words, asked, output), lines }
 }
 
 describe('explain', () => {
@@ -36,6 +39,34 @@ describe('explain', () => {
     expect(lines.filter((line) => line.includes('✗'))).toHaveLength(1)
   })
 
+  it('says of a tool whether it may be called at all, by the decision that a call meets', () => {
+    const tools = [tool('find', 'read', []), tool('wipe', 'never', [])]
+    const asked = {
+      ...terms,
+      policy: policyOf({ tools }),
+      underReview: (_: string, name: string) => name === 'find',
+    }
+    const call = { user: 'alice', groups: ['crm-users'], tool: 'find' }
+    const { underReview: _, ...known } = asked
+    expect(ask(call, { terms: known })).toMatchObject({ code: 0 })
+    expect(ask(call, { terms: known }).lines[0]).toBe('allowed: allowed, by servers.crm.tools.find')
+    const reviewed = ask(call, { terms: asked })
+    expect(reviewed.code).toBe(3)
+    expect(reviewed.lines[0]).toBe('denied: tool_under_review, by servers.crm.tools.find')
+    expect(reviewed.lines.filter((line) => line.includes('✗'))).toEqual([
+      expect.stringMatching(/✗ tool definition +another one than it is held to/),
+    ])
+    expect(ask({ ...call, tool: 'wipe' }, { terms: asked }).lines[0]).toContain('class_never')
+    expect(ask({ ...call, groups: [] }, { terms: asked }).lines[0]).toContain('not_allowed')
+    expect(JSON.parse(ask(call, { terms: asked, json: true }).lines.join(''))).toMatchObject({
+      decision: 'deny',
+    })
+    const { tool: name, ...nothing } = call
+    expect(name).toBe('find')
+    expect(ask(nothing, { terms: asked }).code).toBe(2)
+    expect(ask({ ...call, method: 'GET' }, { terms: asked }).code).toBe(2)
+  })
+
   it('denies what the truncated list of groups leaves open', () => {
     expect(ask({ ...question, groupsIncomplete: true })).toMatchObject({ code: 3 })
   })
@@ -47,7 +78,7 @@ describe('explain', () => {
   it('says the same as a decision, in words and in JSON', () => {
     const operation = policy.match(policy.downstream('orders') ?? never(), 'GET', '/orders/17')
     const decided = policy.decide(facts({ operation: operation ?? never() }))
-    const { code, lines } = ask(question, true)
+    const { code, lines } = ask(question, { json: true })
     expect(code).toBe(0)
     expect(JSON.parse(lines.join(''))).toMatchObject({
       decision: decided.effect,

@@ -51,15 +51,20 @@ environment: dev
 /** A server whose list is the test's, behind a gateway; clients without a token are `tester`. */
 export async function startListing(
   tools: string,
-  options: { readonly form?: 'dev' | 'single'; readonly rest?: string } = {},
+  options: {
+    readonly form?: 'dev' | 'single'
+    readonly rest?: string
+    readonly propose?: (text: string) => void
+  } = {},
 ): Promise<Listing> {
   const knobs: ServerKnobs = { tools: [search], listBody: undefined, streams: false, called: [] }
   const upstream = await startUpstream((request, response) => void answer(request, response, knobs))
-  const { form = 'dev', rest = standard } = options
+  const { form = 'dev', rest = standard, propose } = options
   const start = async (text: string, before?: Running & { readonly ports: Ports }): Promise<Listing> => {
     let taken = before?.ports
     const running = await startInstance({
       form,
+      ...(propose === undefined ? {} : { machine: { propose } }),
       config: (ports) => {
         taken = ports
         return `server: ${upstream.url}/mcp\n${rest}${form === 'dev' ? '' : single}${text}`
