@@ -4,7 +4,7 @@ import { judgeHead } from './answer-head.ts'
 import type { Inside } from './inside.ts'
 import type { Passing } from './passing.ts'
 import { refuse, rpcError } from './refusal.ts'
-import { Relay, type Relayed } from './relay.ts'
+import { endInTime, Relay, type Relayed } from './relay.ts'
 import { workOf } from './tool-call.ts'
 
 /** What the one who forwards wants to know of the answer. */
@@ -69,7 +69,7 @@ export function answerError(
   error: SallyportError,
   passing: Passing & { readonly streams: boolean },
   res: ServerResponse,
-  { log }: Inside,
+  { log, idleMs }: Inside,
 ): void {
   const { message, requestId, fronted, streams } = passing
   const id = message?.kind === 'request' ? message.id : undefined
@@ -78,6 +78,8 @@ export function answerError(
     log.warn('gateway_failed', { request: requestId, server: fronted.server.name }, error)
   if (res.destroyed) return
   if (!res.headersSent) refuse(res, error, context)
-  else if (streams && id !== undefined) res.end(`data: ${rpcError(error, context)}\n\n`)
+  // Behind much that nobody reads an error would not be read either, and what waits there may be revoked.
+  else if (streams && id !== undefined && !res.writableNeedDrain)
+    endInTime(res, idleMs, `data: ${rpcError(error, context)}\n\n`)
   else res.destroy()
 }

@@ -35,6 +35,14 @@ export interface Relayed {
   readonly error: SallyportError | undefined
 }
 
+/** What is written already waits for its reader too, and no longer than anything else. */
+export function endInTime(res: ServerResponse, idleMs: number, last = ''): void {
+  res.end(last)
+  if (res.writableLength === 0) return
+  const late = setTimeout(() => res.destroy(), idleMs)
+  res.once('close', () => clearTimeout(late))
+}
+
 /** One message on its way to the server and its answer back: nothing is buffered but what has to be judged whole. */
 export class Relay implements Receiver, LiveHandle {
   readonly #parts: RelayParts
@@ -97,7 +105,7 @@ export class Relay implements Receiver, LiveHandle {
       this.#pass(() => this.#view.end())
       if (this.#ended) return
       this.#sendHead()
-      this.#finish()
+      endInTime(this.#parts.res, this.#parts.idleMs)
       this.#end(undefined)
     })
   }
@@ -152,15 +160,6 @@ export class Relay implements Receiver, LiveHandle {
     if (head === undefined) return
     this.#head = undefined
     this.#parts.res.writeHead(this.#status ?? 502, [...head])
-  }
-
-  /** What is written already waits for its reader too, and no longer than anything else. */
-  #finish(): void {
-    const { res, idleMs } = this.#parts
-    res.end()
-    if (res.writableLength === 0) return
-    const late = setTimeout(() => res.destroy(), idleMs)
-    res.once('close', () => clearTimeout(late))
   }
 
   #pass(take: () => Buffer | undefined): void {
