@@ -7,7 +7,7 @@ import type { Message } from './message.ts'
 import type { Passing } from './passing.ts'
 import { answerRpc, missingCapability, unknownMethod, unknownTask } from './refusal.ts'
 import { taskIn } from './tasks.ts'
-import { factsOf } from './tool-call.ts'
+import { isCallable } from './tool-call.ts'
 
 type Request = Extract<Message, { kind: 'request' }>
 type PassingMessage = Passing & { readonly message: Message }
@@ -43,7 +43,7 @@ function forwardTask(
   const server = fronted.server.name
   const id = message.params['taskId']
   const task = typeof id === 'string' ? inside.tasks.find(id, server, access) : undefined
-  const may = task !== undefined && inside.policy.call(factsOf(access, task.tool, inside)).effect === 'allow'
+  const may = task !== undefined && isCallable(task.tool, access, inside)
   if (id !== undefined && !may) {
     answerRpc(res, 200, unknownTask(message.id))
     return

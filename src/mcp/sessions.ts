@@ -32,7 +32,7 @@ export function makesWay(
   return known.size > all ? oldest : undefined
 }
 
-export function createMcpSessions(most = room): McpSessions {
+export function createMcpSessions(most: { readonly all: number; readonly own: number } = room): McpSessions {
   const owners = new Map<string, { readonly owner: string; readonly links: boolean }>()
   const keyOf = (id: string, server: string) => `${server} ${id}`
   return {

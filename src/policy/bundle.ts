@@ -1,5 +1,5 @@
 import type { Downstream, Operation, ReasonCode, RiskClass, Server, Tool, Use } from '../model/index.ts'
-import { riskOrder } from '../model/index.ts'
+import { createNotes, riskOrder } from '../model/index.ts'
 import type { HeldUse } from './held-use.ts'
 import type { Step } from './policy.ts'
 import type { Rule } from './rules.ts'
@@ -37,8 +37,34 @@ const anyTool = '*'
 
 /** The tool of this very name, else the entry for all others. Names are compared as they are: no folding, no trimming. */
 export function toolOf(server: CompiledServer, name: string): CompiledTool | undefined {
-  return server.tools.get(name) ?? server.tools.get(anyTool)
+  const { tools } = server
+  const own = tools.get(name)
+  if (own !== undefined) return own
+  const others = tools.get(anyTool)
+  return others === undefined || isTwin(tools, name) ? undefined : others
 }
+
+/**
+ * Whether a name is another spelling of an entry's. Some servers read names without regard to case or blanks: for them it would
+ * be that tool, and the entry for all others may be the laxer one.
+ */
+function isTwin(tools: CompiledServer['tools'], name: string): boolean {
+  let folded = foldedNames.get(tools)
+  if (folded === undefined) {
+    folded = new Set([...tools.keys()].map(fold))
+    foldedNames.set(tools, folded)
+  }
+  return folded.has(fold(name))
+}
+
+const foldedNames = createNotes<CompiledServer['tools'], ReadonlySet<string>>()
+
+const fold = (name: string): string =>
+  name
+    .normalize('NFKC')
+    .replaceAll(/[\p{C}\p{Z}]/gu, '')
+    .toUpperCase()
+    .toLowerCase()
 
 export interface CompiledDownstream {
   readonly name: string
