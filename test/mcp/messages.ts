@@ -31,8 +31,12 @@ export function modernHeaders(
   told: Readonly<Record<string, string | undefined>>,
   more: readonly string[] = [],
 ): string[] {
-  const lines = Object.entries({ 'MCP-Protocol-Version': modernVersion, ...told })
-  return [...json, ...lines.flatMap(([name, value]) => (value === undefined ? [] : [name, value])), ...more]
+  const all: Record<string, string | undefined> = { 'MCP-Protocol-Version': modernVersion, ...told }
+  return [
+    ...json,
+    ...Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+    ...more,
+  ]
 }
 
 export function modern(method: string, params: Fields = {}, more: readonly string[] = []): Sent {
