@@ -28,8 +28,6 @@ export function eraOfMessage(message: Message, head: Head): Era {
   if (told === undefined || version !== told) throw new SallyportError('protocol_mismatch')
   if (!modernVersions.includes(told)) throw new SallyportError('protocol_version_unsupported')
   if (message.kind === 'response' || head.session !== undefined) throw new SallyportError('protocol_mismatch')
-  // It begins a legacy session, so whoever says both is to be read in two ways.
-  if (message.method === 'initialize') throw new SallyportError('protocol_mismatch')
   checkMirrored(message, head)
   return 'modern'
 }

@@ -19,7 +19,10 @@ const modernTasks = new Set(['tasks/get', 'tasks/update', 'tasks/cancel'])
 /** What is no call. Tasks are asked for by whoever began them. */
 export function forwardOther(passing: PassingMessage, res: ServerResponse, inside: Inside): void {
   const { message, era } = passing
-  if (message.kind !== 'request' || !message.method.startsWith('tasks/')) forward(passing, res, inside)
+  // It would begin a legacy session: a server that reads both ways is not asked.
+  if (era === 'modern' && message.kind !== 'response' && message.method === 'initialize')
+    answerRpc(res, 404, unknownMethod(message.kind === 'request' ? message.id : null))
+  else if (message.kind !== 'request' || !message.method.startsWith('tasks/')) forward(passing, res, inside)
   else if (era === 'modern' && !modernTasks.has(message.method))
     answerRpc(res, 404, unknownMethod(message.id))
   else if (era === 'modern' && !knowsTasks(message))

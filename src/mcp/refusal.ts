@@ -73,7 +73,7 @@ export function unknownTool(id: RequestId, name: Json): string {
   return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32_602, message } })
 }
 
-export function unknownMethod(id: RequestId): string {
+export function unknownMethod(id: RequestId | null): string {
   return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32_601, message: 'Method not found' } })
 }
 

@@ -13,6 +13,7 @@ beforeEach(async () => {
 
 const mismatch = '400 -32020 protocol_mismatch'
 const unserved = '400 -32022 protocol_version_unsupported'
+const unknownMethod = '404 -32601'
 const noMeta = '400 -32602 protocol_meta_missing'
 const version = (text: string) => [...json, 'MCP-Protocol-Version', text]
 const plain = (method: string, params = {}) => JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })
@@ -36,7 +37,7 @@ describe('A66 a message of two eras, or of none', () => {
       'initialize in the modern form',
       modernHeaders({ 'Mcp-Method': 'initialize' }),
       modernBody('initialize', { protocolVersion: '2025-11-25' }),
-      mismatch,
+      unknownMethod,
     ],
     ['a version of the far future', version('9999-01-01'), plain('tools/list'), noMeta],
     [
