@@ -1,7 +1,7 @@
 import { Gathered } from './gathered.ts'
 
 /** A longer event is not one of MCP's: the stream ends. */
-export class EventTooLarge extends Error {
+class EventTooLarge extends Error {
   constructor() {
     super('an event is too large')
     this.name = 'EventTooLarge'

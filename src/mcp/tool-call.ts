@@ -95,7 +95,7 @@ export function isCallable(tool: string, access: Access, inside: Inside): boolea
   return barred === undefined && inside.policy.call(factsOf(access, tool, inside)).effect === 'allow'
 }
 
-export function factsOf(
+function factsOf(
   { session }: Access,
   tool: string,
   { definitions }: Pick<Inside, 'definitions'>,
