@@ -176,20 +176,6 @@ describe('the definition of a tool', () => {
 })
 
 describe('a server that would rather not have its definitions looked at', () => {
-  it('hides no second definition of a tool behind the pinned one', async () => {
-    const world = await startListing(searchTool)
-    await world.names()
-    for (const tools of [
-      [search, changed],
-      [changed, search],
-    ]) {
-      world.knobs.tools = tools
-      expect(await world.names()).toEqual([])
-    }
-    world.knobs.tools = [search]
-    expect(await world.names()).toEqual(['search'])
-  })
-
   it.each([
     ['an event stream', (text: string) => text],
     ['names that are escaped', (text: string) => text.replace('tools', '\\u0074ool\\u0073')],
@@ -202,20 +188,6 @@ describe('a server that would rather not have its definitions looked at', () => 
     expect(text).toContain('"tools":[]')
     expect(text).not.toContain('.ssh')
     expect(await world.call('search')).toBe(false)
-  })
-
-  it('gets no looser class by what it says of its tools', async () => {
-    const world = await startListing('tools: { search: { class: never, uses: [] } }\n')
-    world.knobs.tools = [{ ...search, annotations: { readOnlyHint: true, destructiveHint: false } }]
-    expect(await world.names()).toEqual([])
-    expect(await world.call('search')).toBe(false)
-  })
-
-  it('cannot turn the hints of a pinned tool either', async () => {
-    const world = await startListing('tools: { search: { class: critical, uses: [] } }\n')
-    await world.names()
-    world.knobs.tools = [{ ...search, annotations: { readOnlyHint: true } }]
-    expect(await world.names()).toEqual([])
   })
 })
 
