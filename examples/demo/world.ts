@@ -185,8 +185,7 @@ login:
   issuer: ${issuer}
   client: { id: sallyport, secret: file:${folder}/broker-secret }
 servers:
-  orders-mcp:
-    url: ${resource}
+  orders-mcp:                             # no url: clients reach it directly, without the gateway
     resource: ${resource}
     allow: ["group:sales"]
     direct: ["orders"]                    # without a tool call: reads of this downstream, nothing else
