@@ -74,6 +74,7 @@ export async function devToken(user: string, options: DevTokenOptions): Promise<
 
 interface ScopeOptions extends CommonOptions {
   readonly issuer?: string
+  readonly server?: string
   readonly cause: string
 }
 
@@ -82,22 +83,27 @@ function scopeOf(kind: string, id: string | undefined, options: ScopeOptions): S
     kind,
     ...(id === undefined ? {} : { id }),
     ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
+    ...(options.server === undefined ? {} : { server: options.server }),
   }
 }
 
 function withScope(command: Command): Command {
   return withCommon(command)
     .option('--issuer <url>', "the principal's issuer; by default the login's")
+    .option('--server <name>', 'the server of a tool; needed where several are configured')
     .requiredOption('--cause <text>', 'why, for the record')
 }
 
-const scopeHelp = 'user | workload | client | session | connection | downstream | server | tenant'
+const scopeHelp = 'user | workload | client | session | connection | downstream | server | tool | tenant'
 
 function addRevocationVerbs(program: Command): void {
   withScope(
     program.command('revoke <scope> [id]').description(`end access, completely, now. Scope: ${scopeHelp}`),
   )
-    .option('--hold', 'nothing new either, until a release (the default for user, workload, client, server)')
+    .option(
+      '--hold',
+      'nothing new either, until a release (the default for user, workload, client, server, tool)',
+    )
     .option('--no-hold', 'let a newer sign-in begin anew')
     .option('--id <id>', 'idempotency id: the same id again continues the same revocation')
     .addOption(
@@ -197,7 +203,7 @@ function addConnectionVerbs(program: Command): void {
       ),
     ),
   )
-  for (const name of ['sessions', 'connections', 'holds', 'status'] as const) {
+  for (const name of ['sessions', 'connections', 'holds', 'switches', 'status'] as const) {
     withCommon(program.command(name).description(`show ${name}`)).action(
       verb(async (options: CommonOptions) =>
         show(`/v1/${name}`, await endpointOf(options), outputOf(options)),

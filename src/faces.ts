@@ -131,7 +131,7 @@ function mountOperator(app: FastifyInstance, instance: Instance): void {
       tenant: config.tenant,
       issuer: config.login.issuer,
       workloadIssuers: config.workloads.map(({ issuer }) => issuer),
-      servers: config.servers.map(({ name }) => name),
+      servers: config.servers,
       downstreams: config.downstreams.map(({ name }) => name),
     }),
   })

@@ -7,6 +7,7 @@ export interface ScopeWords {
   readonly kind: string
   readonly id?: string
   readonly issuer?: string
+  readonly server?: string
 }
 
 export interface RevokeWords {
@@ -106,7 +107,7 @@ export async function connect(
   return exit.done
 }
 
-/** `sessions`, `connections`, `holds`, `status`: one GET. */
+/** `sessions`, `connections`, `holds`, `switches`, `status`: one GET. */
 export async function show(path: string, endpoint: AdminEndpoint, output: Output): Promise<ExitCode> {
   const answer = await callAdmin(endpoint, { method: 'GET', path })
   if (answer.status >= 400) return failed(answer, output)
@@ -135,6 +136,7 @@ const rows: Readonly<Record<string, (row: Row) => string>> = {
   connections: (row) =>
     `${text(row['id'])}  ${row.place.downstream}  ${who(row.place.principal)}  ${text(row['status'])}  since ${moment(row['createdAt'])}`,
   holds: (row) => `entry ${text(row['seq'])}  ${describeScope(row.scope)}`,
+  switches: (row) => `entry ${text(row['seq'])}  ${describeScope(row.scope)} is off`,
 }
 
 const who = ({ kind, subject, issuer }: Principal): string => `${kind} ${subject} of ${issuer}`

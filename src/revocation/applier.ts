@@ -1,4 +1,4 @@
-import type { LogEntry, Receipt, Scope, Seq } from '../model/index.ts'
+import type { Barred, LogEntry, Receipt, Scope, Seq } from '../model/index.ts'
 import type { LogStore } from '../storage/index.ts'
 import type { LiveRegistry } from './live.ts'
 import type { LogView } from './view.ts'
@@ -45,11 +45,7 @@ export function createApplier(deps: ApplierDeps): Applier {
     const scope = barredScope(entry, deps.tenant)
     if (scope === undefined) return
     // The view bars from here on, synchronously; what follows ends what was already under way.
-    const calls = deps.live.abort(scope, {
-      reason: entry.body.kind === 'cut' ? 'cut' : 'held',
-      seq: entry.seq,
-      scope,
-    })
+    const calls = deps.live.abort(scope, { reason: reasonOf(entry), seq: entry.seq, scope })
     done.set(entry.seq, { ...(await deps.bar(scope, entry.seq)), calls })
     if (done.size > 1000) done.delete(done.keys().next().value ?? 0)
   }
@@ -75,6 +71,12 @@ export function createApplier(deps: ApplierDeps): Applier {
     advance: () => inTurn(applyOne),
     appliedAt: (seq) => done.get(seq),
   }
+}
+
+/** What ends live work says why: an unknown kind is taken for a cut of everything. */
+function reasonOf({ body: { kind } }: LogEntry): Barred['reason'] {
+  if (kind === 'hold') return 'held'
+  return kind === 'switch' ? 'switched_off' : 'cut'
 }
 
 /** The scope that an entry bars, if it bars any. */

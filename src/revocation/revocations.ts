@@ -29,6 +29,8 @@ export interface Revocations {
   say(body: LogBody, by: string, id?: string): Promise<LogEntry>
   receipt(id: string): Promise<SignedReceipt | undefined>
   holds(): readonly { readonly scope: Scope; readonly seq: number }[]
+  /** What is switched off. */
+  switches(): readonly { readonly scope: Scope; readonly seq: number }[]
   /**
    * Apply the log and go on with what was not finished. `restored`: the log came back from a backup and may have
    * lost cuts, so a new epoch begins with a cut of the whole tenant (revocation protocol, line 14).
@@ -78,6 +80,7 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
     say,
     receipt: ledger.latest,
     holds: view.holds,
+    switches: view.switches,
     start: async (restored) => {
       if (restored) await openNewEpoch(options.tenant, deps)
       await applier.replay(new Set(await state.receipts.unfinished()))

@@ -125,6 +125,9 @@ function mountLists(app: FastifyInstance, deps: AdminDeps): void {
     response: { 200: { type: 'object', properties: { [name]: { type: 'array', items: anyObject } } } },
   })
   app.get('/v1/holds', { schema: list('holds') }, async () => ({ holds: deps.revocations.holds() }))
+  app.get('/v1/switches', { schema: list('switches') }, async () => ({
+    switches: deps.revocations.switches(),
+  }))
   app.get('/v1/sessions', { schema: list('sessions') }, async () => ({
     sessions: await deps.state.sessions.list(deps.names().tenant, undefined, deps.clock.now()),
   }))

@@ -5,7 +5,21 @@ export interface ScopeInput {
   readonly kind: string
   readonly id?: string
   readonly issuer?: string
+  /** Of a tool; where there is one server it need not be said. */
+  readonly server?: string
 }
+
+const scopeKinds = [
+  'tenant',
+  'user',
+  'workload',
+  'client',
+  'session',
+  'connection',
+  'downstream',
+  'server',
+  'tool',
+] as const
 
 /** JSON Schema of `ScopeInput`; the routes validate with it. */
 export const scopeSchema = {
@@ -14,19 +28,22 @@ export const scopeSchema = {
   additionalProperties: false,
   properties: {
     kind: {
-      enum: ['tenant', 'user', 'workload', 'client', 'session', 'connection', 'downstream', 'server'],
+      enum: scopeKinds,
     },
     id: { type: 'string', minLength: 1, maxLength: 512 },
     issuer: { type: 'string', minLength: 1, maxLength: 512 },
+    server: { type: 'string', minLength: 1, maxLength: 63 },
   },
 } as const
+
+type Named<T = unknown> = T & { readonly name: string }
 
 /** What of the configuration a scope needs. */
 export interface ScopeNames {
   readonly tenant: string
   readonly issuer: string
   readonly workloadIssuers: readonly string[]
-  readonly servers: readonly string[]
+  readonly servers: readonly Named<{ readonly tools: readonly Named[] }>[]
   readonly downstreams: readonly string[]
 }
 
@@ -57,12 +74,11 @@ export function readScope(input: ScopeInput, names: ScopeNames): Scope {
     case 'downstream':
       return { kind: 'downstream', tenant, downstream: known(id, names.downstreams, 'downstream') }
     case 'server':
-      return { kind: 'server', tenant, server: known(id, names.servers, 'server') }
+      return { kind: 'server', tenant, server: known(id, names.servers.map(nameOf), 'server') }
+    case 'tool':
+      return { kind: 'tool', tenant, ...toolOf(input.server, id, names) }
     default:
-      throw malformed(
-        'scope.kind',
-        'one of tenant, user, workload, client, session, connection, downstream, server',
-      )
+      throw malformed('scope.kind', `one of ${scopeKinds.join(', ')}`)
   }
 }
 
@@ -82,11 +98,25 @@ function known(name: string, names: readonly string[], what: string): string {
   throw malformed('scope.id', `the configuration has no ${what} of this name`)
 }
 
+/** A tool is one of its server: two servers may each have one of the name. */
+function toolOf(server: string | undefined, tool: string, names: ScopeNames) {
+  const { servers } = names
+  if (server === undefined && servers.length > 1)
+    throw malformed('scope.server', 'say which server the tool is of')
+  const found = servers.find(({ name }) => server === undefined || name === server)
+  if (found === undefined) throw malformed('scope.server', 'the configuration has no server of this name')
+  const tools = found.tools.map(nameOf)
+  // One entry may stand for all tools that have none of their own.
+  return { server: found.name, tool: tools.includes('*') ? tool : known(tool, tools, 'tool') }
+}
+
+const nameOf = ({ name }: Named): string => name
+
 function malformed(field: string, remedy: string): SallyportError {
   return new SallyportError('request_malformed', { field, remedy })
 }
 
 /** Cut and hold for what should not come back by itself, cut alone for what ends with a sign-out (design §7). */
 export function holdsByDefault(scope: Scope): boolean {
-  return scope.kind === 'user' || scope.kind === 'client' || scope.kind === 'server'
+  return ['user', 'client', 'server', 'tool'].includes(scope.kind)
 }

@@ -7,7 +7,8 @@ interface Standing {
   cutSeq: Seq
   cutAt: number
   heldBy: Seq
-  off: boolean
+  /** The entry that switched it off; 0 while it is on. */
+  offBy: Seq
 }
 
 /**
@@ -24,6 +25,8 @@ export interface LogView {
   /** May a sign-in of this time begin something new? Wall time is compared here only, with the skew against the sign-in. */
   coversSignIn(work: Work, signedIn: EpochSeconds): Barred | undefined
   holds(): readonly { readonly scope: Scope; readonly seq: Seq }[]
+  /** What is switched off, and by which entry. */
+  switches(): readonly { readonly scope: Scope; readonly seq: Seq }[]
 }
 
 export function createLogView(options: { readonly skew: Seconds; readonly tenant: string }): LogView {
@@ -35,7 +38,7 @@ export function createLogView(options: { readonly skew: Seconds; readonly tenant
     const key = scopeKey(scope)
     const known = standings.get(key)
     if (known !== undefined) return known
-    const fresh: Standing = { scope, cutSeq: 0, cutAt: 0, heldBy: 0, off: false }
+    const fresh: Standing = { scope, cutSeq: 0, cutAt: 0, heldBy: 0, offBy: 0 }
     standings.set(key, fresh)
     return fresh
   }
@@ -62,18 +65,20 @@ export function createLogView(options: { readonly skew: Seconds; readonly tenant
     },
     covers: (work, rev) =>
       firstBar(standings, work, (it) =>
-        it.cutSeq > rev ? 'cut' : it.heldBy > 0 ? 'held' : it.off ? 'switched_off' : undefined,
+        it.cutSeq > rev ? 'cut' : it.heldBy > 0 ? 'held' : it.offBy > 0 ? 'switched_off' : undefined,
       ),
     coversSignIn: (work, signedIn) =>
       firstBar(standings, work, (it) => {
         if (it.heldBy > 0) return 'held'
-        if (it.off) return 'switched_off'
+        if (it.offBy > 0) return 'switched_off'
         return it.cutSeq > 0 && signedIn <= it.cutAt + options.skew ? 'cut' : undefined
       }),
     holds: () =>
       [...standings.values()]
         .filter((it) => it.heldBy > 0)
         .map((it) => ({ scope: it.scope, seq: it.heldBy })),
+    switches: () =>
+      [...standings.values()].filter((it) => it.offBy > 0).map((it) => ({ scope: it.scope, seq: it.offBy })),
   }
 }
 
@@ -88,7 +93,7 @@ function firstBar(
     const it = standings.get(key)
     const reason = it === undefined ? undefined : judge(it)
     if (it !== undefined && reason !== undefined) {
-      return { reason, scope: it.scope, seq: Math.max(it.cutSeq, it.heldBy) }
+      return { reason, scope: it.scope, seq: Math.max(it.cutSeq, it.heldBy, it.offBy) }
     }
   }
   return undefined
@@ -114,7 +119,7 @@ function applyBody(entry: LogEntry, { standing, cut, tenant }: Apply): void {
       standing(body.scope).heldBy = 0
       return
     case 'switch':
-      standing(body.scope).off = !body.on
+      standing(body.scope).offBy = body.on ? 0 : entry.seq
       return
     case 'policy':
       return

@@ -81,6 +81,18 @@ describe('the verbs of an administrator', () => {
     expect(text).not.toContain('a-key')
   })
 
+  it('switch off, show what is off, and switch on again', async () => {
+    const endpoint = await open()
+    const said = output()
+    const words = { scope: { kind: 'client', id: 'desktop' }, cause: 'gone wild' }
+    expect(await sayInLog('/v1/switches/off', words, endpoint, said)).toBe(0)
+    expect(await show('/v1/switches', endpoint, said)).toBe(0)
+    expect(await sayInLog('/v1/switches/on', words, endpoint, said)).toBe(0)
+    expect(await show('/v1/switches', endpoint, said)).toBe(0)
+    expect(said.said[1]).toMatch(/^entry 2 {2}client desktop is off$/)
+    expect(said.said.at(-1)).toBe('no switches')
+  })
+
   it('say the same to programs', async () => {
     const endpoint = await open()
     const said = output(true)
