@@ -95,11 +95,7 @@ export function isCallable(tool: string, access: Access, inside: Inside): boolea
   return barred === undefined && inside.policy.call(factsOf(access, tool, inside)).effect === 'allow'
 }
 
-function factsOf(
-  { session }: Access,
-  tool: string,
-  { definitions }: Pick<Inside, 'definitions'>,
-): Facts {
+function factsOf({ session }: Access, tool: string, { definitions }: Pick<Inside, 'definitions'>): Facts {
   const { principal, client, server, groups, groupsComplete } = session
   const facts = { principal, client, server, groups, groupsComplete, tool }
   return definitions.underReview(server, tool) ? { ...facts, underReview: true } : facts
