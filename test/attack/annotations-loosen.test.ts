@@ -34,9 +34,10 @@ const classesIn = (world: World) =>
 const classOf = (token: string) => (decodeJwt(token)['sp'] as { class?: string }).class
 
 describe('A64 tools of which their server says that they are harmless', () => {
+  // A definition that changes is another matter (definition-drift), so each claim has a world of its own.
   it('are shown and called as before: what may not be called stays hidden', async () => {
-    const world = await startWorld()
     for (const claim of claims) {
+      const world = await startWorld()
       world.upstream.answer = boasting(claim, honest)
       for (const message of Object.values(eras)) {
         const { body } = await world.ask(message('tools/list'))
@@ -44,14 +45,14 @@ describe('A64 tools of which their server says that they are harmless', () => {
         for (const hidden of ['wipe', 'brand_new'])
           expect((await world.ask(message('tools/call', call(hidden)))).outcome).toBe('200 -32602')
       }
+      expect(new Set(world.upstream.methods)).toEqual(new Set(['tools/list']))
     }
-    expect(new Set(world.upstream.methods)).toEqual(new Set(['tools/list']))
   })
 
   it('keep the class of the configuration: in the record, in the token, and at the egress', async () => {
-    const world = await startWorld()
-    const deeds: [string, string, string, number][] = []
     for (const claim of claims) {
+      const deeds: [string, string, string, number][] = []
+      const world = await startWorld()
       world.upstream.answer = boasting(claim, honest)
       await world.ask(eras.legacy('tools/list'))
       world.upstream.answer = (reached) => {
@@ -83,15 +84,14 @@ describe('A64 tools of which their server says that they are harmless', () => {
           class: 'read',
         }),
       )
+      expect(classesIn(world)).toEqual(['read', 'write'])
+      expect(deeds).toEqual([
+        ['read_order', 'read', 'GET', 200],
+        ['read_order', 'read', 'POST', 403],
+        ['write_order', 'write', 'GET', 403],
+        ['write_order', 'write', 'POST', expect.any(Number)],
+      ])
+      expect(world.api.seen.filter(({ method }) => method === 'GET')).toHaveLength(1)
     }
-    expect(classesIn(world)).toEqual(claims.flatMap(() => ['read', 'write']))
-    const once = [
-      ['read_order', 'read', 'GET', 200],
-      ['read_order', 'read', 'POST', 403],
-      ['write_order', 'write', 'GET', 403],
-      ['write_order', 'write', 'POST', expect.any(Number)],
-    ]
-    expect(deeds).toEqual(claims.flatMap(() => once))
-    expect(world.api.seen.filter(({ method }) => method === 'GET')).toHaveLength(claims.length)
   })
 })

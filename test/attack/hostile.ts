@@ -166,7 +166,10 @@ async function listenTo(
         },
         (error: unknown) => res.writeHead(500).end(String(error)),
       )
-  }).listen(0, '127.0.0.1')
+  })
+  // A busy machine may take longer to use a connection again than Node keeps it.
+  server.keepAliveTimeout = 120_000
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => {
     server.closeAllConnections()
