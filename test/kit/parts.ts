@@ -1,16 +1,17 @@
 /**
  * The real parts of the tests under test/real: one OpenBao and one Keycloak for the whole run, started before the
- * first test and ended after the last, HTTP clients of other languages, and the MCP conformance suite. Tests share them,
- * so each takes mounts, keys and sessions of its own.
+ * first test and ended after the last, HTTP clients of other languages, the MCP conformance suite, and what the
+ * recipes for MCP servers need. Tests share them, so each takes mounts, keys and sessions of its own.
  * Where a part may be missing (SALLYPORT_TEST_OFFLINE=1) a suite skips itself, and the skips are counted:
  *
  *     describe.skipIf(parts().keycloak === undefined)('…', () => { … })
  */
 import { inject } from 'vitest'
+import realm from './keycloak/realm.json' with { type: 'json' }
 import type { Clients } from './parts/clients.ts'
 import { admin } from './parts/keycloak.ts'
 import { type BaoAddress, type OpenBao, type OpenBaoOptions, startOpenBaoAt } from './parts/openbao.ts'
-import realm from './keycloak/realm.json' with { type: 'json' }
+import type { Recipes } from './parts/recipes.ts'
 
 export { type BaoAddress, bao, mountKv, type OpenBao } from './parts/openbao.ts'
 
@@ -37,15 +38,17 @@ export interface Parts {
   readonly clients?: Clients
   /** The folder with the MCP conformance suite. */
   readonly conformance?: string
+  readonly recipes?: Recipes
 }
 
 export function parts(): Parts {
-  const { openbao, keycloak, clients, conformance } = inject('parts')
+  const { openbao, keycloak, clients, conformance, recipes } = inject('parts')
   return {
     ...(openbao === undefined ? {} : { openbao: { address: openbao.address, rootToken: openbao.rootToken } }),
     ...(keycloak === undefined ? {} : { keycloak: keycloakPart(keycloak.baseUrl) }),
     ...(clients === undefined ? {} : { clients }),
     ...(conformance === undefined ? {} : { conformance }),
+    ...(recipes === undefined ? {} : { recipes }),
   }
 }
 

@@ -3,6 +3,7 @@ import { type Clients, obtainClients } from './clients.ts'
 import { obtainConformanceSuite } from './conformance.ts'
 import { obtainKeycloak, startKeycloak } from './keycloak.ts'
 import { obtainOpenBao, startOpenBaoAt } from './openbao.ts'
+import { obtainRecipes, type Recipes } from './recipes.ts'
 import { say } from './run.ts'
 
 /** The binary besides the running server, for tests that start servers of their own. */
@@ -12,6 +13,7 @@ export interface StartedParts {
   readonly clients?: Clients
   /** The folder with the MCP conformance suite. */
   readonly conformance?: string
+  readonly recipes?: Recipes
 }
 
 declare module 'vitest' {
@@ -29,7 +31,13 @@ export async function setup(project: TestProject): Promise<Stop> {
   const stop = async () => {
     await Promise.all(stops.map((each) => each()))
   }
-  const results = await Promise.allSettled([openbao(stops), keycloak(stops), clients(), conformance()])
+  const results = await Promise.allSettled([
+    openbao(stops),
+    keycloak(stops),
+    clients(),
+    conformance(),
+    recipes(),
+  ])
   const failures = results
     .filter((result) => result.status === 'rejected')
     .map(({ reason }) => reason as unknown)
@@ -38,8 +46,10 @@ export async function setup(project: TestProject): Promise<Stop> {
     for (const failure of failures) say(failure instanceof Error ? failure.message : String(failure))
     throw new Error('a real part of the tests could not be had: see the lines above')
   }
-  const [bao, kc, http, suite] = results.map((result) => (result.status === 'fulfilled' ? result.value : {}))
-  project.provide('parts', { ...bao, ...kc, ...http, ...suite })
+  const [bao, kc, http, suite, needs] = results.map((result) =>
+    result.status === 'fulfilled' ? result.value : {},
+  )
+  project.provide('parts', { ...bao, ...kc, ...http, ...suite, ...needs })
   say(`ready in ${((performance.now() - started) / 1000).toFixed(1)} s`)
   return stop
 }
@@ -70,6 +80,11 @@ async function clients(): Promise<Pick<StartedParts, 'clients'>> {
 async function conformance(): Promise<Pick<StartedParts, 'conformance'>> {
   const found = await obtainConformanceSuite()
   return found === undefined ? skipped('MCP conformance suite') : { conformance: found }
+}
+
+async function recipes(): Promise<Pick<StartedParts, 'recipes'>> {
+  const found = await obtainRecipes()
+  return found === undefined ? skipped('recipes for MCP servers') : { recipes: found }
 }
 
 function skipped(part: string): Record<string, never> {

@@ -1,0 +1,42 @@
+/** Each recipe as a process of its own: the program of docs/recipes.md, with what its SDK needs. */
+
+import { once } from 'node:events'
+import { symlinkSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { temporaryFolder } from '../kit/folder.ts'
+import { freePort, startDaemon, untilReady } from '../kit/parts/process.ts'
+import type { Recipes } from '../kit/parts/recipes.ts'
+import { programNamed } from './document.ts'
+
+/** Starts the program of this file and waits until it listens. Gives its address, without a path. */
+export async function startServer(
+  file: string,
+  env: Readonly<Record<string, string>>,
+  needs: Recipes,
+): Promise<string> {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, file), programNamed(file))
+  symlinkSync(join(needs.node, 'node_modules'), join(folder, 'node_modules'))
+  const port = await freePort()
+  const daemon = await startDaemon({
+    program: process.execPath,
+    args: [join(folder, file)],
+    logFile: join(folder, 'log'),
+    env: { ...env, PORT: String(port) },
+  })
+  onTestFinished(() => daemon.stop())
+  await untilReady(file, daemon, () => listens(port), 30)
+  return `http://127.0.0.1:${port}`
+}
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } finally {
+    socket.destroy()
+  }
+}
