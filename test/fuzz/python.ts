@@ -1,4 +1,4 @@
-/** Python's own reading of paths, where there is one: what its server would open below a base. */
+/** Python's own reading of paths: what its server would open below a base. */
 import { spawnSync } from 'node:child_process'
 
 const program = `
@@ -20,13 +20,14 @@ export type PythonReading = readonly [
   resolved: string,
 ]
 
-/** In the order of `targets`; undefined where there is no Python. */
+/** In the order of `targets`. `python`: the interpreter. */
 export function readByPython(
+  python: string,
   targets: readonly (readonly [base: string, target: string])[],
-): readonly PythonReading[] | undefined {
+): readonly PythonReading[] {
   const input = targets.map((it) => JSON.stringify(it)).join('\n')
-  const { status, stdout } = spawnSync('python3', ['-c', program], { input, encoding: 'utf8' })
-  if (status !== 0) return undefined
+  const { error, status, stdout, stderr } = spawnSync(python, ['-c', program], { input, encoding: 'utf8' })
+  if (status !== 0) throw error ?? new Error(stderr)
   return stdout
     .split('\n')
     .filter((line) => line !== '')
