@@ -18,13 +18,13 @@ export async function startServer(
 ): Promise<string> {
   const folder = temporaryFolder()
   writeFileSync(join(folder, file), programNamed(file))
-  symlinkSync(join(needs.node, 'node_modules'), join(folder, 'node_modules'))
+  const { program, args, ...more } = commandFor(folder, file, needs)
   const port = await freePort()
   const daemon = await startDaemon({
-    program: process.execPath,
-    args: [join(folder, file)],
+    program,
+    args,
     logFile: join(folder, 'log'),
-    env: { ...env, PORT: String(port) },
+    env: { ...more.env, ...env, PORT: String(port) },
   })
   onTestFinished(() => daemon.stop())
   await untilReady(file, daemon, () => listens(port), 30)
@@ -39,4 +39,18 @@ async function listens(port: number): Promise<boolean> {
   } finally {
     socket.destroy()
   }
+}
+
+interface Command {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+function commandFor(folder: string, file: string, { node, python }: Recipes): Command {
+  const path = join(folder, file)
+  if (file.endsWith('.py'))
+    return { program: python.program, args: [path], env: { PYTHONPATH: python.libraries, HOME: folder } }
+  symlinkSync(join(node, 'node_modules'), join(folder, 'node_modules'))
+  return { program: process.execPath, args: [path] }
 }

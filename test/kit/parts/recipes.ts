@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { copyFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { cached } from './cache.ts'
+import { cached, offline } from './cache.ts'
 import { run } from './run.ts'
+import { findPython, hasPython } from './tools.ts'
 
 const sources = fileURLToPath(new URL('../../recipes', import.meta.url))
 
@@ -11,12 +12,14 @@ const sources = fileURLToPath(new URL('../../recipes', import.meta.url))
 export interface Recipes {
   /** The folder in whose node_modules the packages of test/recipes/node are. */
   readonly node: string
+  /** The interpreter, and the folder of its libraries for `PYTHONPATH`. */
+  readonly python: { readonly program: string; readonly libraries: string }
 }
 
 /** `undefined`: offline and not in the cache. */
 export async function obtainRecipes(): Promise<Recipes | undefined> {
-  const node = await obtainNodePackages()
-  return node === undefined ? undefined : { node }
+  const [node, python] = await Promise.all([obtainNodePackages(), obtainPythonLibraries()])
+  return node === undefined || python === undefined ? undefined : { node, python }
 }
 
 async function obtainNodePackages(): Promise<string | undefined> {
@@ -31,6 +34,28 @@ async function obtainNodePackages(): Promise<string | undefined> {
     })
   })
 }
+
+/** Some have native code, so the folder is that of one interpreter. */
+async function obtainPythonLibraries(): Promise<Recipes['python'] | undefined> {
+  if (offline() && !hasPython()) return undefined
+  const program = await findPython()
+  const requirements = join(sources, 'python', 'requirements.txt')
+  const tag = (await run({ what: 'asking Python for its version', program, args: ['-c', tell] })).trim()
+  const libraries = await cached(`recipes-${tag}-${digest(await readFile(requirements))}`, async (into) => {
+    const options = ['--no-deps', '--no-cache-dir', '--only-binary=:all:', '--require-hashes']
+    await run({
+      what: 'recipes for Python: downloading with pip',
+      program,
+      args: ['-m', 'pip', 'install', '--quiet', ...options, '--target', into, '-r', requirements],
+    })
+  })
+  return libraries === undefined ? undefined : { program, libraries }
+}
+
+const tell = `
+import sys, sysconfig
+print(sys.implementation.cache_tag + "-" + sysconfig.get_platform())
+`
 
 function digest(...contents: readonly (string | Buffer)[]): string {
   const hash = createHash('sha256')

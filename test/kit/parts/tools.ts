@@ -27,10 +27,13 @@ const maven: Tool = {
 }
 
 const python: Tool = {
-  name: 'Python 3 with pip',
+  name: 'Python 3.11 or newer with pip',
   packages: ['python3-pip'],
   formula: 'python',
-  find: () => (version('python3', '-m', 'pip', '--version').startsWith('pip ') ? 'python3' : undefined),
+  find: () => {
+    const [, minor] = /^pip .*\(python 3\.(\d+)\)/.exec(version('python3', '-m', 'pip', '--version')) ?? []
+    return Number(minor) >= 11 ? 'python3' : undefined
+  },
 }
 
 const curl: Tool = {
@@ -55,6 +58,7 @@ const nginx: Tool = {
 }
 
 export const hasJava = (): boolean => java.find() !== undefined
+export const hasPython = (): boolean => python.find() !== undefined
 export const findJava = (): Promise<string> => found(java)
 export const findMaven = (): Promise<string> => found(maven)
 export const findPython = (): Promise<string> => found(python)
