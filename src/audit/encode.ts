@@ -135,6 +135,7 @@ function encodeWho(who: RecordWho, memory: Memory): string {
   if (who.server !== undefined) text += `,"server":${memory.word(who.server, 256)}`
   if (who.sid !== undefined) text += `,"sid":${quoteForeign(who.sid, 128)}`
   if (who.jti !== undefined) text += `,"jti":${quoteForeign(who.jti, 128)}`
+  if (who.workflow !== undefined) text += `,"workflow":${quoteForeign(who.workflow, 256)}`
   return text.slice(1)
 }
 

@@ -1,9 +1,11 @@
-import { type RiskClass, riskOrder } from '../model/index.ts'
+import { asksFor, type RiskClass, riskOrder } from '../model/index.ts'
 import { checkClient } from './check-downstreams.ts'
+import { checkRules } from './check-rules.ts'
 import { checkUses } from './check-uses.ts'
 import { type Path, valueAt } from './document.ts'
 import type { Expanded, ExpandedOperation, ExpandedServer, ExpandedTool } from './expanded.ts'
 import type { Report } from './report.ts'
+import { matcherOf } from './rules.ts'
 import { coveredBy, partsOf } from './uses.ts'
 
 /** Rules and uses that would never do anything are faults: whoever wrote them believes that they do. */
@@ -14,6 +16,7 @@ export function checkServers(config: Expanded, report: Report): void {
     const path = ['servers', name]
     if (server.allow.length === 0)
       report.warn([...path, 'allow'], 'nobody may work at this server', 'give allow: ["group:…"]')
+    checkRules(server, path, config, report)
     checkDirect(server, path, config, report)
     for (const [tool, one] of Object.entries(server.tools))
       checkTool(one, [...path, 'tools', tool], config, report)
@@ -40,8 +43,11 @@ function checkUnused(name: string, config: Expanded, report: Report): void {
   for (const [index, operation] of operations
     .slice(0, Array.isArray(written) ? written.length : 0)
     .entries()) {
-    const refused = operation.class === 'never' || operation.class === 'read-sensitive'
-    if (refused || Object.values(config.servers).some((server) => does(server, name, operation))) continue
+    if (
+      operation.class === 'never' ||
+      Object.values(config.servers).some((server) => does(server, name, operation))
+    )
+      continue
     report.warn(
       [...place, index],
       'nothing may do this operation',
@@ -100,8 +106,8 @@ function checkDirect(server: ExpandedServer, path: Path, config: Expanded, repor
     } else if (classes.includes('read-sensitive')) {
       report.fault(
         place,
-        'read-sensitive needs response redaction, which this version does not have',
-        'remove it here',
+        'a read-sensitive operation is only done within a tool call',
+        'remove it here and name it in a tool',
       )
     }
   }
@@ -126,6 +132,7 @@ function checkTool(tool: ExpandedTool, path: Path, config: Expanded, report: Rep
       )
     }
   }
+  checkSensitive(tool, path, config, report)
   checkUses(tool, path, config, report)
   if (tool.pin !== undefined && path.at(-1) === '*')
     report.fault(
@@ -140,13 +147,21 @@ function checkTool(tool: ExpandedTool, path: Path, config: Expanded, report: Rep
       'this version cannot ask people, so it refuses the tool',
       'leave it as it is, or remove it',
     )
-  else if (tool.class === 'read-sensitive') {
-    report.warn(
-      [...path, 'class'],
-      'this version does not redact, so it refuses the tool',
-      'leave it as it is, or give another class',
-    )
-  }
+}
+
+/** What is sensitive is for groups that the tool names, so without one nobody could do it. */
+function checkSensitive(tool: ExpandedTool, path: Path, config: Expanded, report: Report): void {
+  const named = tool.uses.filter((use) => partsOf(use).operation !== undefined)
+  const sensitive =
+    tool.class === 'read-sensitive' ||
+    named.some((use) => classesOf(use, config).some((risk) => risk === 'read-sensitive'))
+  const rules = (tool.allow ?? []).flatMap((rule) => matcherOf(rule) ?? [])
+  if (!sensitive || rules.some((rule) => asksFor(rule, 'group'))) return
+  report.fault(
+    [...path, 'allow'],
+    'what is read-sensitive is for groups that the tool names, and it names none',
+    'write allow: ["group:…"] at the tool',
+  )
 }
 
 function checkServerClient(

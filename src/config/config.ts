@@ -1,5 +1,5 @@
-import type { BudgetsInput } from '../policy/index.ts'
 import type { ConfigProblem, Downstream, OAuthClient, Seconds, Secret, Server } from '../model/index.ts'
+import type { BudgetsInput } from '../policy/index.ts'
 
 export interface ListenAddress {
   readonly host: string
@@ -17,6 +17,7 @@ export interface LoginSlice {
   readonly client?: OAuthClient
   readonly groupsClaim: string
   readonly tenantClaim?: { readonly name: string; readonly value: string }
+  readonly workflowClaim?: string
   readonly algorithms: readonly string[]
   /** JWT `typ` values besides `at+jwt` that this IdP gives its access tokens (Keycloak: `JWT`). */
   readonly types: readonly string[]
@@ -29,6 +30,7 @@ interface WorkloadSlice {
   readonly audience: string
   /** Subjects that are taken; `*` stands for one or more characters other than `:` and `/`. */
   readonly subjects: readonly string[]
+  readonly workflowClaim?: string
 }
 
 export interface VaultLogin {

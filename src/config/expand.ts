@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { expandCommonCaps, expandLoops } from './caps.ts'
-import type { Expanded, ExpandedListen, ExpandedLogin, ExpandedVault, Face } from './expanded.ts'
-import { faces } from './expanded.ts'
 import { expandDownstreams } from './expand-downstreams.ts'
 import { expandServers } from './expand-servers.ts'
+import type { Expanded, ExpandedListen, ExpandedLogin, ExpandedVault, Face } from './expanded.ts'
+import { faces } from './expanded.ts'
 import { type Expanding, type Form, present } from './expanding.ts'
 import { loginDefaults } from './schema/login.ts'
 import type { WrittenConfig } from './schema/root.ts'
@@ -39,7 +39,7 @@ export async function expand(written: WrittenConfig, context: Expanding): Promis
     tenant: written.tenant ?? (form === 'dev' ? 'dev' : 'default'),
     environment,
     ...(login === undefined ? {} : { login }),
-    workloads: (written.workloads ?? []).map((it) => ({ ...it, insecure: it.insecure ?? false })),
+    workloads: (written.workloads ?? []).map((it) => ({ ...present(it), insecure: it.insecure ?? false })),
     servers,
     downstreams,
     caps: expandCommonCaps(written.caps),

@@ -1,5 +1,6 @@
 import type { RiskClass } from '../model/index.ts'
 import type { CapKey } from '../policy/index.ts'
+import type { WrittenRule } from './schema/rules.ts'
 
 /**
  * The long form of a configuration: every short form and default written out, OpenAPI documents read, references to
@@ -65,6 +66,7 @@ export interface ExpandedLogin {
   readonly insecure: boolean
   readonly client?: ExpandedClient
   readonly groups: string
+  readonly workflow?: string
   readonly tenant?: { readonly claim: string; readonly value: string }
   readonly audiences?: readonly string[]
   readonly algorithms: readonly string[]
@@ -77,6 +79,7 @@ interface ExpandedWorkload {
   readonly insecure: boolean
   readonly audience: string
   readonly subjects: readonly string[]
+  readonly workflow?: string
 }
 
 export interface ExpandedUse {
@@ -88,10 +91,15 @@ export interface ExpandedUse {
   readonly unbound?: boolean
 }
 
+/** A rule as it is written: one name, or several conditions that have to hold together. */
+export type ExpandedRule = WrittenRule
+
 export interface ExpandedTool {
   readonly class: RiskClass
   readonly uses: readonly (string | ExpandedUse)[]
-  readonly allow?: readonly string[]
+  readonly labels?: readonly string[]
+  readonly allow?: readonly ExpandedRule[]
+  readonly deny?: readonly ExpandedRule[]
   readonly pin?: string
   readonly confirm?: string
   readonly approve?: { readonly by: string; readonly people: number }
@@ -115,8 +123,8 @@ export interface ExpandedServer {
   readonly resource: string
   readonly audiences: readonly string[]
   readonly extra_audiences: readonly string[]
-  readonly allow: readonly string[]
-  readonly deny: readonly string[]
+  readonly allow: readonly ExpandedRule[]
+  readonly deny: readonly ExpandedRule[]
   readonly tools: Readonly<Record<string, ExpandedTool>>
   readonly direct: readonly string[]
   readonly connect: readonly string[]

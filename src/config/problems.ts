@@ -135,26 +135,22 @@ function reportOneKeyMap(path: Path, { report, root }: Context): boolean {
   const isText = shapes.some((shape) => shape.type === 'string')
   if (entry === undefined || second !== undefined || (!isText && !isOperation)) return false
   const [key, inner] = entry
-  if (knownKeys(root, path).includes(key)) return false
+  const known = knownKeys(root, path)
+  const isRule = known.includes('group')
+  if (known.includes(key) && !(isRule && typeof inner === 'string')) return false
   const source = report.document.source(path)
-  if (!isText) {
-    report.fault(
-      path,
-      `an operation is expected, and this is a map of one key: ${source}`,
-      `write { op: ${JSON.stringify(key)}, class: read }`,
-    )
-    return true
-  }
-  const joined = ['group', 'user', 'client', 'workload'].includes(key)
-    ? `${key}:${String(inner)}`
-    : `${key}: ${String(inner)}`
-  const meant = inner === null ? key : joined
-  report.fault(
-    path,
-    `a text is expected, and this is a map of one key: ${source}`,
-    `put it in quotes: - ${JSON.stringify(meant)}`,
-  )
+  const expected = isText ? 'a text' : 'an operation'
+  const meant = isText
+    ? `put it in quotes: - ${JSON.stringify(meantText(key, inner, isRule && known.includes(key)))}`
+    : `write { op: ${JSON.stringify(key)}, class: read }`
+  report.fault(path, `${expected} is expected, and this is a map of one key: ${source}`, meant)
   return true
+}
+
+function meantText(key: string, inner: unknown, isRule: boolean): string {
+  if (inner === null) return key
+  const text = typeof inner === 'string' ? inner : JSON.stringify(inner)
+  return isRule ? `${key}:${text}` : `${key}: ${text}`
 }
 
 function expectation(shapes: readonly Shape[]): string {

@@ -1,9 +1,9 @@
 import type { Matcher, Server, Tool, Use } from '../model/index.ts'
 import type { Path } from './document.ts'
-import type { Expanded, ExpandedServer, ExpandedTool, ExpandedUse } from './expanded.ts'
-import type { SecretReader } from './secrets.ts'
+import type { Expanded, ExpandedRule, ExpandedServer, ExpandedTool, ExpandedUse } from './expanded.ts'
 import type { Report } from './report.ts'
-import { parseRule } from './texts.ts'
+import { matcherOf } from './rules.ts'
+import type { SecretReader } from './secrets.ts'
 import { partsOf } from './uses.ts'
 
 interface Context {
@@ -51,12 +51,13 @@ export async function resolveServer(
 }
 
 function resolveTool(name: string, written: ExpandedTool, path: Path, context: Context): Tool {
-  const { uses, allow, ...rest } = written
+  const { uses, allow, deny, ...rest } = written
   return {
     name,
     ...rest,
     uses: uses.map(resolveUse),
     ...(allow === undefined ? {} : { allow: resolveRules(allow, [...path, 'allow'], context) }),
+    ...(deny === undefined ? {} : { deny: resolveRules(deny, [...path, 'deny'], context) }),
   }
 }
 
@@ -66,15 +67,21 @@ function resolveUse(use: string | ExpandedUse): Use {
   return { ...partsOf(op), ...rest }
 }
 
-function resolveRules(texts: readonly string[], path: Path, context: Context): readonly Matcher[] {
-  return texts.flatMap((text, index) => {
-    const rule = parseRule(text)
-    return typeof rule === 'string' ? [] : [withIssuer(rule, [...path, index], context)]
+function resolveRules(written: readonly ExpandedRule[], path: Path, context: Context): readonly Matcher[] {
+  return written.flatMap((rule, index) => {
+    const matcher = matcherOf(rule)
+    return matcher === undefined ? [] : [withIssuer(matcher, [...path, index], context)]
   })
 }
 
 /** A subject is one of an issuer: users are of the login's, workloads of the one that is configured or named. */
-function withIssuer(rule: Matcher, path: Path, { config, report }: Context): Matcher {
+function withIssuer(
+  rule: Matcher,
+  path: Path,
+  { config, report }: Pick<Context, 'config' | 'report'>,
+): Matcher {
+  if (rule.kind === 'all' || rule.kind === 'any')
+    return { ...rule, of: rule.of.map((it) => withIssuer(it, path, { config, report })) }
   if (rule.kind === 'user') return { ...rule, issuer: config.login?.issuer ?? '' }
   if (rule.kind !== 'workload') return rule
   const issuers = [...new Set(config.workloads.map(({ issuer }) => issuer))]

@@ -1,9 +1,8 @@
-import { resolveCaps } from './caps.ts'
 import { Secret, seconds } from '../model/index.ts'
+import { resolveCaps } from './caps.ts'
 import type { Config, ListenAddress, LoginSlice, VaultLogin, VaultSlice } from './config.ts'
 import { policyDigest } from './digest.ts'
 import type { Path } from './document.ts'
-import type { Expanding } from './expanding.ts'
 import type {
   Expanded,
   ExpandedListen,
@@ -11,11 +10,12 @@ import type {
   ExpandedVault,
   ExpandedVaultLogin,
 } from './expanded.ts'
+import type { Expanding } from './expanding.ts'
 import { parseListen } from './listen.ts'
 import { filePath, whyUnreadable } from './references.ts'
-import type { SecretReader } from './secrets.ts'
 import { resolveClient, resolveDownstream } from './resolve-downstreams.ts'
 import { resolveServer } from './resolve-servers.ts'
+import type { SecretReader } from './secrets.ts'
 
 export interface Resolving extends Expanding {
   readonly read: SecretReader
@@ -36,7 +36,12 @@ export async function resolveConfig(config: Expanded, context: Resolving): Promi
     tenant: config.tenant,
     environment: config.environment,
     login: await resolveLogin(config.login, config, context),
-    workloads: config.workloads.map(({ issuer, audience, subjects }) => ({ issuer, audience, subjects })),
+    workloads: config.workloads.map(({ issuer, audience, subjects, workflow }) => ({
+      issuer,
+      audience,
+      subjects,
+      ...(workflow === undefined ? {} : { workflowClaim: workflow }),
+    })),
     servers: await each(servers, (name, it) => resolveServer(name, it, { config, report, read })),
     downstreams: await each(downstreams, (name, it) => resolveDownstream(name, it, read)),
     budgets: resolveCaps(config),
@@ -105,6 +110,7 @@ async function resolveLogin(
     ...(client === undefined ? {} : { client: await resolveClient(client, ['login', 'client'], read) }),
     groupsClaim: groups,
     ...(tenant === undefined ? {} : { tenantClaim: { name: tenant.claim, value: tenant.value } }),
+    ...(login?.workflow === undefined ? {} : { workflowClaim: login.workflow }),
     algorithms,
     types,
     skew: seconds(skew),

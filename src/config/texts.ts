@@ -1,5 +1,4 @@
 import { isIP } from 'node:net'
-import type { Matcher } from '../model/index.ts'
 
 /** Why a text is no URL that we take, or undefined. */
 export function parseUrl(text: string): string | undefined {
@@ -22,21 +21,6 @@ export function parsePlace(text: string): string | undefined {
   if (URL.parse(`https://${text}`)?.host !== same || text.includes('.:'))
     return 'this host is not in its one form'
   return undefined
-}
-
-/** `group:crm-users` and its like as a matcher, or why it is none. */
-export function parseRule(text: string): Matcher | string {
-  if (text === 'anyone') return { kind: 'anyone' }
-  const [, kind, value] = /^(group|user|client|workload):(.+)$/s.exec(text) ?? []
-  if (kind === undefined || value === undefined) return 'this is no rule'
-  if (/^\s|\s$|\p{Cc}/u.test(value))
-    return 'the name in the rule begins or ends with a blank, or holds controls'
-  if (value.includes('*')) return 'a rule names one thing; there are no patterns'
-  if (kind !== 'workload') return { kind: kind as 'group' | 'user' | 'client', value }
-  const [, issuer, subject] = /^(https?:\/\/\S+) (\S+)$/.exec(value) ?? []
-  return issuer === undefined || subject === undefined
-    ? { kind: 'workload', value }
-    : { kind: 'workload', value: subject, issuer }
 }
 
 /** Is this an IP address or a CIDR block? */

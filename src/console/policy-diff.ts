@@ -1,6 +1,6 @@
 import type { Facts, Matcher, Principal, Server } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
-import { exit, type ExitCode, type Output, say } from './output.ts'
+import { type ExitCode, exit, type Output, say } from './output.ts'
 
 /** One configuration of the two that are compared. */
 export interface DiffSide {
@@ -57,6 +57,7 @@ interface Person {
   readonly subject: string
   readonly client: string
   readonly groups: readonly string[]
+  readonly workflow?: string
 }
 
 interface Question {
@@ -67,31 +68,59 @@ interface Question {
   readonly operation: string | undefined
 }
 
+const stranger = 'somebody whom no rule names'
+
 /** Somebody for each rule, somebody for no rule, and nobody twice. */
 function peopleOf({ servers, issuer }: DiffSide): readonly (readonly [string, Person])[] {
   const nobody = { kind: 'user', issuer, subject: 'nobody', client: 'unnamed', groups: [] } as const
   const matchers = servers.flatMap(({ allow, deny, tools }) => [
     ...allow,
     ...deny,
-    ...tools.flatMap((tool) => tool.allow ?? []),
+    ...tools.flatMap((tool) => [...(tool.allow ?? []), ...(tool.deny ?? [])]),
   ])
-  return [['somebody whom no rule names', nobody], ...matchers.map((it) => personOf(it, nobody))]
+  return [[stranger, nobody], ...matchers.map((it) => personOf(it, nobody))]
 }
 
+/** Somebody whom the rule names, as far as it names people. Of several names, the first. */
 function personOf(matcher: Matcher, nobody: Person): readonly [string, Person] {
+  const who = whomOf(matcher)
+  const person = who.reduce(named, nobody)
+  return [who.length === 0 ? stranger : who.map(wordsFor).join(' and '), person]
+}
+
+const wordsFor = ({ kind, value }: Named): string => {
+  if (kind === 'user' || kind === 'workload') return `${kind} ${value}`
+  return kind === 'group' ? `a user of group ${value}` : `a user with ${kind} ${value}`
+}
+
+function whomOf(matcher: Matcher): readonly Named[] {
   switch (matcher.kind) {
+    case 'all':
+      return matcher.of.flatMap(whomOf)
+    case 'any':
+      return matcher.of.slice(0, 1).flatMap(whomOf)
     case 'group':
-      return [`a user of group ${matcher.value}`, { ...nobody, groups: [matcher.value] }]
     case 'client':
-      return [`a user with client ${matcher.value}`, { ...nobody, client: matcher.value }]
+    case 'workflow':
     case 'user':
-    case 'workload': {
-      const { kind, value, issuer = nobody.issuer } = matcher
-      return [`${kind} ${value}`, { ...nobody, kind, issuer, subject: value }]
-    }
-    case 'anyone':
-      return ['somebody whom no rule names', nobody]
+    case 'workload':
+      return [{ issuer: undefined, ...matcher }]
+    default:
+      return []
   }
+}
+
+interface Named {
+  readonly kind: 'group' | 'client' | 'workflow' | 'user' | 'workload' | 'tenant' | 'environment'
+  readonly value: string
+  readonly issuer: string | undefined
+}
+
+function named(person: Person, { kind, value, issuer }: Named): Person {
+  if (kind === 'group') return { ...person, groups: [...person.groups, value] }
+  if (kind === 'client' || kind === 'workflow') return { ...person, [kind]: value }
+  if (kind !== 'user' && kind !== 'workload') return person
+  return { ...person, kind, issuer: issuer ?? person.issuer, subject: value }
 }
 
 function questionsOf({ servers, policy }: DiffSide): readonly (readonly [string, Question])[] {
@@ -117,10 +146,11 @@ function questionsOf({ servers, policy }: DiffSide): readonly (readonly [string,
 }
 
 function answerOf({ policy, tenant }: DiffSide, person: Person, question: Question): string {
-  const { client, groups, ...identity } = person
+  const { client, groups, workflow, ...identity } = person
   const { server, tool, downstream, operation } = question
   const base: Facts = { principal: { ...identity, tenant }, client, server, groups, groupsComplete: true }
-  const inTool = tool === undefined ? base : { ...base, tool }
+  const known = workflow === undefined ? base : { ...base, workflow }
+  const inTool: Facts = tool === undefined ? known : { ...known, tool, arguments: 'any' }
   if (downstream === undefined) {
     const called = policy.call(inTool)
     return called.effect === 'allow' ? 'allow' : called.reason

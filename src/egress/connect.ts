@@ -9,13 +9,14 @@ import {
   type Decision,
   type Gate,
   type LiveWork,
+  recordWho,
   SallyportError,
 } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { CountRequest, Log } from '../telemetry/index.ts'
 import { answerSocket } from './answer.ts'
 import { readAuthority } from './authority.ts'
-import { callerFacts, whoOf, workOf } from './known.ts'
+import { callerFacts, workOf } from './known.ts'
 import { callRule } from './open-call.ts'
 import { readProxyToken } from './proxy-token.ts'
 import { type Doorplate, readHead, refuseElsewhere } from './receive.ts'
@@ -166,7 +167,7 @@ async function carry(
   deps.audit.finish(recorded, {
     kind: 'outcome',
     request: id,
-    who: whoOf(allowed.access),
+    who: recordWho(allowed.access),
     operation: `CONNECT ${place}`,
     durationMs: Math.round(deps.clock.monotonic() - allowed.at),
     ...bytes,
@@ -183,7 +184,7 @@ function recordIntent(
     {
       kind: 'intent',
       request: id,
-      who: whoOf(access),
+      who: recordWho(access),
       method: 'CONNECT',
       operation: `CONNECT ${place}`,
       class: 'write',

@@ -38,7 +38,7 @@ function decideInCall(
   if (call.tool === undefined) return { effect: 'deny', reason: 'call_operations_none', rule: callRule }
   const open = findOpen(call, calls)
   if (open === undefined) return { effect: 'deny', reason: 'call_ended', rule: callRule }
-  return policy.decide({ ...factsOf(routed), tool: call.tool, class: open.class })
+  return policy.decide({ ...factsOf(routed), tool: call.tool, class: open.class, arguments: open.arguments })
 }
 
 function factsOf({ access, downstream, operation }: Routed): Facts {

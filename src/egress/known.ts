@@ -4,9 +4,11 @@ import {
   type Decision,
   type Downstream,
   type Facts,
+  factsOfSession,
   type Operation,
   type RecordCommon,
   type RecordWho,
+  recordWho,
   type Work,
 } from '../model/index.ts'
 import type { Permit } from '../policy/index.ts'
@@ -43,7 +45,7 @@ export class KnownAccess {
   of(access: Access): Known {
     let known = this.#known.get(access)
     if (known === undefined) {
-      known = { who: whoOf(access), places: new Map() }
+      known = { who: recordWho(access), places: new Map() }
       this.#known.set(access, known)
     }
     return known
@@ -76,17 +78,6 @@ export class KnownAccess {
   }
 }
 
-export function whoOf({ session, actor, jti }: Access): RecordWho {
-  return {
-    principal: session.principal,
-    client: session.client,
-    server: session.server,
-    sid: session.sid,
-    jti,
-    ...(actor === undefined ? {} : { actor }),
-  }
-}
-
 /** All that work with this token belongs to, at a downstream where it is for one. */
 export function workOf({ session, call }: Access, downstream?: Downstream): Work {
   const { principal, client, server, sid } = session
@@ -103,7 +94,6 @@ export function workOf({ session, call }: Access, downstream?: Downstream): Work
 
 /** What a decision looks at of the caller alone. */
 export function callerFacts({ session, call }: Access): Facts {
-  const { principal, client, server, groups, groupsComplete } = session
-  const tool = call?.tool === undefined ? {} : { tool: call.tool }
-  return { principal, client, server, groups, groupsComplete, ...tool }
+  const facts = factsOfSession(session)
+  return call?.tool === undefined ? facts : { ...facts, tool: call.tool }
 }

@@ -1,18 +1,19 @@
 import type { Audit } from '../audit/index.ts'
 import type { Recorded } from '../audit/index.ts'
-import type {
-  Access,
-  Clock,
-  Credential,
-  Durability,
-  ReasonCode,
-  RecordEvent,
-  SallyportError,
+import {
+  type Access,
+  type Clock,
+  type Credential,
+  type Durability,
+  type ReasonCode,
+  type RecordEvent,
+  recordWho,
+  type SallyportError,
 } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { Log } from '../telemetry/index.ts'
 import type { Bound, Routed } from './context.ts'
-import { type KnownAccess, whoOf } from './known.ts'
+import type { KnownAccess } from './known.ts'
 import type { LeakGuard } from './leak/leak-guard.ts'
 import type { Sent } from './transfer.ts'
 
@@ -132,7 +133,7 @@ export function recordRefusal(
   const event: RecordEvent = {
     kind: 'denial',
     request: id,
-    who: whoOf(access),
+    who: recordWho(access),
     method,
     decision: 'deny',
     reason,
@@ -155,7 +156,7 @@ function about(routed: Routed): Omit<RecordEvent, 'kind'> {
   const { id, method, downstream, target, access, trace } = routed
   return {
     request: id,
-    who: whoOf(access),
+    who: recordWho(access),
     downstream: downstream.name,
     method,
     path: target.path,

@@ -9,6 +9,8 @@ export interface LoginIssuer {
   readonly groupsClaim: string
   /** A token whose claim is not this value belongs to somebody else; it never chooses a tenant. */
   readonly tenantClaim?: { readonly name: string; readonly value: string }
+  /** The claim that names the workflow; without it nothing does. */
+  readonly workflowClaim?: string
   readonly algorithms: readonly string[]
   /** JWT `typ` values besides `at+jwt`; `none` for a provider that sets no `typ`. */
   readonly types: readonly string[]
@@ -24,6 +26,8 @@ export interface WorkloadIssuer {
   readonly audience: string
   /** Exact subjects or patterns; `*` stands for characters other than `:` and `/`. */
   readonly subjects: readonly string[]
+  /** The claim that names the workflow, such as `job_workflow_ref` of GitHub Actions. */
+  readonly workflowClaim?: string
 }
 
 /** A foreign token that has been verified. The token itself goes to the exchange's memory and nowhere else. */
@@ -38,6 +42,7 @@ export interface VerifiedSubject {
   readonly scopes: readonly string[]
   readonly groups: readonly string[]
   readonly groupsComplete: boolean
+  readonly workflow?: string
   /** The token's own actor chain, outermost first. */
   readonly actor?: Actor
   /** RFC 8693 §4.4: who may act. The calling server matches every member, or the token was refused. */

@@ -1,8 +1,8 @@
 import { type Clock, type GuardedFetch, SallyportError, type Seconds, seconds } from '../model/index.ts'
 import type { Log } from '../telemetry/index.ts'
+import type { LoginIssuer, WorkloadIssuer } from './identity.ts'
 import { type IssuerKeys, localKeys, remoteKeys } from './issuer-keys.ts'
 import { acceptedTypes } from './token-type.ts'
-import type { LoginIssuer, WorkloadIssuer } from './identity.ts'
 
 /** What a JWT may be signed with at all: asymmetric only, and no RSA or curve below today's strength. */
 export const asymmetricAlgorithms = [
@@ -28,6 +28,7 @@ const workloadSkew = seconds(30)
 /** A rule of one workload issuer with its patterns compiled. */
 interface WorkloadRule {
   readonly audience: string
+  readonly workflowClaim?: string
   matches(subject: string): boolean
 }
 
@@ -80,7 +81,7 @@ function openIssuer(issuer: string, { login, rules }: Entries, deps: IssuerDeps)
   return {
     issuer,
     ...(login === undefined ? {} : { login }),
-    workloads: rules.map(({ audience, subjects }) => ({ audience, matches: compileSubjects(subjects) })),
+    workloads: rules.map(({ subjects, ...rule }) => ({ ...rule, matches: compileSubjects(subjects) })),
     algorithms: checkAlgorithms(algorithms),
     types: {
       user: login === undefined ? new Set() : acceptedTypes(login.types, 'login.types'),

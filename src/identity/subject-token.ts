@@ -11,6 +11,7 @@ import { checkAudience, checkWorkloadAudience } from './audience.ts'
 import {
   claimAt,
   type Groups,
+  isName,
   readAudience,
   readClient,
   readGroups,
@@ -75,6 +76,7 @@ export async function verifySubjectToken(
     ...(idpSid === undefined ? {} : { idpSid }),
     scopes: readScopes(payload),
     ...groupsOf(payload, kind, issuer),
+    ...workflowOf(payload, principal, issuer),
     ...readDelegation(payload, server, options.url),
     token: new Secret(token, 'subject token'),
   }
@@ -162,6 +164,20 @@ function groupsOf(payload: Claims, kind: PrincipalKind, { login }: Issuer): Grou
   const present = claim !== undefined && claimAt(payload, claim) !== undefined
   if (kind === 'workload' && !present) return { groups: [], groupsComplete: true }
   return claim === undefined ? { groups: [], groupsComplete: false } : readGroups(payload, claim)
+}
+
+/** Only from the claim that is configured for it, of a token that was verified. @throws token_claims_invalid */
+function workflowOf(
+  payload: Claims,
+  { kind, subject }: Principal,
+  { login, workloads }: Issuer,
+): Pick<VerifiedSubject, 'workflow'> {
+  const rule = kind === 'user' ? login : workloads.find((it) => it.matches(subject))
+  const claim = rule?.workflowClaim
+  const workflow = claim === undefined ? undefined : claimAt(payload, claim)
+  if (workflow === undefined) return {}
+  if (!isName(workflow)) throw new SallyportError('token_claims_invalid')
+  return { workflow }
 }
 
 function readDelegation(

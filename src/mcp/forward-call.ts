@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http'
-import { asSallyportError, type RecordEvent } from '../model/index.ts'
+import { asSallyportError, type RecordEvent, recordWho } from '../model/index.ts'
 import { answerError, forward } from './forward.ts'
 import type { Passing } from './passing.ts'
 import type { Inside } from './inside.ts'
 import { answers, askFor } from './missing.ts'
 import type { Relayed } from './relay.ts'
 import { taskIn } from './tasks.ts'
-import { type ToolCall, whoOf, workOf } from './tool-call.ts'
+import { type ToolCall, workOf } from './tool-call.ts'
 
 type PassingCall = Passing & {
   readonly call: ToolCall
@@ -17,7 +17,7 @@ type PassingCall = Passing & {
 /** Writes the record of a call, opens it, and passes it on; it is closed with its answer, or with the task it becomes. */
 export function forwardCall(passing: PassingCall, res: ServerResponse, inside: Inside): void {
   const { call, access, requestId } = passing
-  const common = { request: requestId, who: whoOf(access), tool: call.tool, call: call.id }
+  const common = { request: requestId, who: recordWho(access), tool: call.tool, call: call.id }
   // What changes something is on the disk before anything of it is done (design §8).
   const durability = call.class === 'read' ? 'handed' : 'synced'
   inside.audit

@@ -2,10 +2,12 @@ import {
   type Access,
   type Downstream,
   type Facts,
+  factsOfSession,
   isJsonObject,
   type JsonObject,
   type ReasonCode,
   type RecordEvent,
+  recordWho,
   type RiskClass,
   type Server,
 } from '../model/index.ts'
@@ -55,7 +57,7 @@ export function decideCall(
   const barred = inside.gate.check({ ...workOf(access), tool }, access.rev)
   if (barred !== undefined)
     return { effect: 'deny', reason: barred.reason, rule: 'revocation', tool, hidden: false }
-  const decision = inside.policy.call(factsOf(access, tool, inside))
+  const decision = inside.policy.call({ ...factsOf(access, tool, inside), arguments: args })
   if (decision.effect === 'deny') {
     const asks =
       decision.reason === 'tool_confirm_unavailable' || decision.reason === 'tool_approval_unavailable'
@@ -92,27 +94,20 @@ export function decideCall(
 /** What a call of the tool would be told, for lists: they show nothing else. */
 export function isCallable(tool: string, access: Access, inside: Inside): boolean {
   const barred = inside.gate.check({ ...workOf(access), tool }, access.rev)
-  return barred === undefined && inside.policy.call(factsOf(access, tool, inside)).effect === 'allow'
+  return (
+    barred === undefined &&
+    inside.policy.call({ ...factsOf(access, tool, inside), arguments: 'any' }).effect === 'allow'
+  )
 }
 
 function factsOf({ session }: Access, tool: string, { definitions }: Pick<Inside, 'definitions'>): Facts {
-  const { principal, client, server, groups, groupsComplete } = session
-  const facts = { principal, client, server, groups, groupsComplete, tool }
-  return definitions.underReview(server, tool) ? { ...facts, underReview: true } : facts
+  const facts = { ...factsOfSession(session), tool }
+  return definitions.underReview(session.server, tool) ? { ...facts, underReview: true } : facts
 }
 
 export function workOf({ session: { principal, client, server, sid } }: Access) {
   return { principal, client, server, sid }
 }
-
-export const whoOf = ({ session, actor, jti }: Access): RecordEvent['who'] => ({
-  principal: session.principal,
-  client: session.client,
-  server: session.server,
-  sid: session.sid,
-  jti,
-  ...(actor === undefined ? {} : { actor }),
-})
 
 export function recordRefusedCall(
   denied: Extract<DecidedCall, { effect: 'deny' }>,
@@ -123,7 +118,7 @@ export function recordRefusedCall(
   const event: RecordEvent = {
     kind: 'denial',
     request: requestId,
-    who: whoOf(access),
+    who: recordWho(access),
     tool: denied.tool,
     decision: 'deny',
     reason: denied.reason,

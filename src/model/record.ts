@@ -1,6 +1,7 @@
 import type { ReasonCode } from './errors/codes.ts'
 import type { RiskClass } from './downstream.ts'
 import type { Actor, Principal } from './principal.ts'
+import type { Access } from './session.ts'
 
 /** How safe a record is when the call goes on (design §8): with the kernel, on the disk, or with the hub. */
 export type Durability = 'handed' | 'synced' | 'acknowledged'
@@ -33,6 +34,14 @@ export interface RecordWho {
   readonly server?: string
   readonly sid?: string
   readonly jti?: string
+  readonly workflow?: string
+}
+
+/** Who works with a token, as records say it. */
+export function recordWho({ session, actor, jti }: Access): RecordWho {
+  const { principal, client, server, sid, workflow } = session
+  const who = { principal, client, server, sid, jti, ...(actor === undefined ? {} : { actor }) }
+  return workflow === undefined ? who : { ...who, workflow }
 }
 
 /** What many requests have in common: one object for all of them, so that its text is made once. */

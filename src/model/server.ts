@@ -1,13 +1,6 @@
 import type { RiskClass } from './downstream.ts'
+import type { Matcher } from './rule.ts'
 import type { Secret } from './secret.ts'
-
-/** Whom a rule names: `group:crm-users`, `user:<sub>`, `client:<name>`, `workload:<sub>`, `anyone`. Users and workloads of `issuer` only. */
-export type Matcher =
-  | { readonly kind: 'group'; readonly value: string }
-  | { readonly kind: 'user'; readonly value: string; readonly issuer?: string }
-  | { readonly kind: 'client'; readonly value: string }
-  | { readonly kind: 'workload'; readonly value: string; readonly issuer?: string }
-  | { readonly kind: 'anyone' }
 
 /** A downstream, or one operation of it. Without `operation`: every operation that the class permits. */
 export interface Use {
@@ -31,6 +24,10 @@ export interface Tool {
   readonly class: RiskClass
   readonly uses: readonly Use[]
   readonly allow?: readonly Matcher[]
+  /** Who may not, or not with these parameters; wins over `allow`. */
+  readonly deny?: readonly Matcher[]
+  /** What rules and switches may name it by, besides its name and class. */
+  readonly labels?: readonly string[]
   /** The person confirms each call himself; not built yet, so the tool is refused. */
   readonly confirm?: string
   /** Others approve each call; not built yet, so the tool is refused. */

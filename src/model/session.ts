@@ -18,6 +18,8 @@ export interface Session {
   readonly groups: readonly string[]
   /** Whether the groups are the whole list; a truncated or absent claim is not (design §5). */
   readonly groupsComplete: boolean
+  /** The workflow that the verified token named, such as a CI job; absent where it named none. */
+  readonly workflow?: string
   /** The log position that its maker had applied (revocation protocol, line 15). */
   readonly rev: Seq
 }

@@ -18,6 +18,7 @@ export interface CompiledTool {
   readonly uses: HeldUses
   /** Absent: whoever the server allows. Present and empty: nobody. */
   readonly allow?: readonly Rule[]
+  readonly deny: readonly Rule[]
 }
 
 export interface CompiledServer {

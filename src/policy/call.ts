@@ -1,8 +1,7 @@
 import type { Facts, Tool } from '../model/index.ts'
 import { admission } from './admission.ts'
-import { asker, type Bundle, type Denied, deny, known, toolOf, type Trace } from './bundle.ts'
-import { firstAllowing, unmetNote } from './rules.ts'
-import { people, review } from './tool.ts'
+import { asker, type Bundle, type Denied, deny, known, type Trace, toolOf } from './bundle.ts'
+import { people, review, sensitive, toolRules } from './tool.ts'
 
 export interface Callable {
   readonly effect: 'allow'
@@ -23,17 +22,12 @@ export function callable(bundle: Bundle, facts: Facts, trace?: Trace): Denied | 
   if (!ask('tool', found, () => known(name, found))) {
     return deny('tool_unknown', `${admitted.server.place}.tools`)
   }
-  const { place, tool, allow } = found
-  const allowed = allow === undefined || firstAllowing(allow, facts) !== undefined
-  const note = () => (allowed ? 'met, or none of its own' : unmetNote(allow, facts))
-  if (!ask('tool allow rules', allowed, note)) return deny('not_allowed', `${place}.allow`)
-  const reviewed = review(found, facts, trace)
-  if (reviewed !== undefined) return reviewed
+  const { place, tool } = found
+  const refused = toolRules(found, admitted.case, trace) ?? review(found, facts, trace)
+  if (refused !== undefined) return refused
   if (!ask('tool class', tool.class !== 'never', () => `the tool is of class ${tool.class}`)) {
     return deny('class_never', `${place}.class`)
   }
-  if (!ask('tool redaction', tool.class !== 'read-sensitive', () => `the tool is of class ${tool.class}`)) {
-    return deny('class_sensitive_unavailable', `${place}.class`)
-  }
-  return people(found, trace) ?? { effect: 'allow', rule: place, tool }
+  const unmet = sensitive(found, { case: admitted.case, class: tool.class }, trace) ?? people(found, trace)
+  return unmet ?? { effect: 'allow', rule: place, tool }
 }

@@ -9,13 +9,13 @@ import {
   covers,
   type Denied,
   type HeldUses,
-  toolOf,
   type Trace,
+  toolOf,
   useKey,
 } from './bundle.ts'
 import { callable } from './call.ts'
-import { judge } from './decide.ts'
 import { connect } from './connect.ts'
+import { judge } from './decide.ts'
 import { type HeldUse, holdUse } from './held-use.ts'
 import { compileMatcher, type Matcher } from './match.ts'
 import { Permit } from './permit.ts'
@@ -93,7 +93,7 @@ function explain(
 }
 
 function admit(bundle: Bundle, facts: Facts, downstreams: readonly string[]): Decision<readonly string[]> {
-  const verdict = admission(bundle, facts)
+  const verdict = admission(bundle, facts, undefined, 'session')
   if (verdict.effect === 'deny') return verdict
   const permit = downstreams.filter((name) => verdict.server.reachable.includes(name))
   return { effect: 'allow', permit, reason: 'allowed', rule: verdict.rule }
@@ -146,6 +146,7 @@ function compileTool(place: string, tool: Tool, downstreams: Downstreams): Compi
     tool,
     uses: holdUses(placedUses(`${place}.uses`, tool.uses), downstreams),
     ...(tool.allow === undefined ? {} : { allow: placed(`${place}.allow`, tool.allow) }),
+    deny: placed(`${place}.deny`, tool.deny ?? []),
   }
 }
 

@@ -13,7 +13,7 @@ function placeOf({ origin }: Downstream): string {
  * none, so a call token opens none.
  */
 export function connect(bundle: Bundle, facts: Facts, place: string): Decision<string> {
-  const admitted = admission(bundle, facts)
+  const admitted = admission(bundle, facts, undefined, 'tunnel')
   if (admitted.effect === 'deny') return admitted
   const { server } = admitted
   const rule = `${server.place}.connect`

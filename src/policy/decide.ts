@@ -27,7 +27,7 @@ export function judge(bundle: Bundle, facts: Facts, trace?: Trace): Verdict {
   const granted =
     facts.tool === undefined
       ? direct(admitted.server, target, trace)
-      : withinTool(admitted.server, facts.tool, { facts, target }, trace)
+      : withinTool(admitted, facts.tool, target, trace)
   if (granted.effect === 'deny') return granted
   trace?.({ step: 'outcome', held: true, note: `${operation.id} (${risk}) is permitted by ${granted.rule}` })
   return { ...granted, downstream, operation }
@@ -60,11 +60,6 @@ function targeted(
   if (!ask('class', risk !== 'never', () => `${operation.id} is of class ${risk}`)) {
     return deny('class_never', `${place}.operations`)
   }
-  const redaction = () =>
-    risk === 'read-sensitive' ? 'asked for by class read-sensitive' : `not asked for by class ${risk}`
-  if (!ask('redaction', risk !== 'read-sensitive', redaction)) {
-    return deny('class_sensitive_unavailable', `${place}.operations`)
-  }
   return { effect: 'allow', downstream: found.downstream, operation, risk }
 }
 
@@ -74,6 +69,12 @@ function direct(server: CompiledServer, target: Target, trace: Trace): Denied | 
   const { risk, operation } = target
   if (!ask('no tool', risk !== 'critical', () => `${operation.id} without a tool call is of class ${risk}`)) {
     return deny('critical_needs_call', `${server.place}.direct`)
+  }
+  const sensitive = risk === 'read-sensitive'
+  if (
+    !ask('not sensitive', !sensitive, () => `${operation.id} is ${sensitive ? '' : 'not '}read-sensitive`)
+  ) {
+    return deny('sensitive_needs_call', `${server.place}.direct`)
   }
   const use = server.direct.find(
     (it) => covers(it, target) && (it.operation !== undefined || risk === 'read'),

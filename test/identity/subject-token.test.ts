@@ -138,6 +138,20 @@ describe('claims', () => {
     expect((await of({ tid: 'acme-id', tenant: 'evil' })).principal.tenant).toBe('acme')
   })
 
+  it('reads the workflow from the claim that is configured for it, and from no other', async () => {
+    const login = aLogin(idp, { workflowClaim: 'ci.ref' })
+    const named = opened({ logins: [login], clock })
+    const of = async (claims: Record<string, unknown>) =>
+      named.identity.verifySubject(await idp.token(claims), aServer())
+    expect((await of({ ci: { ref: 'acme/app/.ci/release.yml@main' } })).workflow).toBe(
+      'acme/app/.ci/release.yml@main',
+    )
+    expect((await of({ workflow: 'ci', ref: 'ci' })).workflow).toBeUndefined()
+    expect((await verify({ workflow: 'ci', 'ci.ref': 'ci' })).workflow).toBeUndefined()
+    for (const odd of [5, ['a'], '', ' a', 'a\nb'])
+      expect(await codeOf(() => of({ 'ci.ref': odd }))).toBe('token_claims_invalid')
+  })
+
   it('says what it verified', async () => {
     const now = clock.now()
     const verified = await verify({ auth_time: now - 100, sid: 'idp-session', act: { sub: 'agent' } })

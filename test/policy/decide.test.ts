@@ -130,7 +130,7 @@ describe('what is refused at the downstream', () => {
       'a sensitive read, listed or not',
       { direct: [{ downstream: 'orders', operation: 'GET /people/{id}' }] },
       { operation: at('GET /people/{id}') },
-      'class_sensitive_unavailable by downstreams.orders.operations',
+      'sensitive_needs_call by servers.crm.direct',
     ],
     [
       'everything without a tool by default',
@@ -218,11 +218,7 @@ describe('what is refused within a tool', () => {
       `class_never by ${place}.search.class`,
     ],
     ['a tool of class never', { tool: 'off' }, `class_never by ${place}.off.class`],
-    [
-      'a tool of class read-sensitive',
-      { tool: 'people' },
-      `class_sensitive_unavailable by ${place}.people.class`,
-    ],
+    ['a tool of class read-sensitive', { tool: 'people' }, `sensitive_needs_group by ${place}.people.allow`],
     [
       'a tool that asks for confirmation',
       { tool: 'ask' },

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Facts, Matcher, RiskClass, Server, Use } from '../../src/model/index.ts'
+import type { Facts, Matcher, ParameterTest, RiskClass, Server, Use } from '../../src/model/index.ts'
 import { errorTable, riskOrder } from '../../src/model/index.ts'
 import { compilePolicy } from '../../src/policy/index.ts'
 import { downstream, facts, operation, operations, policyOf, server, tool } from './facts.ts'
@@ -14,11 +14,42 @@ const matcher: fc.Arbitrary<Matcher> = fc.oneof(
   fc.constant<Matcher>({ kind: 'anyone' }),
 )
 const anyone: Matcher = { kind: 'anyone' }
-const allow = fc.oneof(fc.constant([anyone]), fc.array(matcher, { maxLength: 4 }))
-const deny = fc.oneof(
-  { weight: 3, arbitrary: fc.constant([]) },
-  { weight: 1, arbitrary: fc.array(matcher, { maxLength: 3 }) },
+const number = fc.constantFrom(1, 5, 9)
+const parameterTest: fc.Arbitrary<ParameterTest> = fc.oneof(
+  fc.record({ test: fc.constantFrom('above' as const, 'below' as const, 'least' as const), value: number }),
+  fc.record({ test: fc.constant('in' as const), values: fc.array(fc.oneof(number, name), { maxLength: 2 }) }),
+  fc.record({ test: fc.constant('begins' as const), value: fc.constantFrom('a', 'crm') }),
+  fc.record({ test: fc.constant('present' as const), value: fc.boolean() }),
 )
+const leaf: fc.Arbitrary<Matcher> = fc.oneof(
+  matcher,
+  fc.record({ kind: fc.constant('workflow' as const), value: fc.constantFrom('ci', 'release') }),
+  fc.record({ kind: fc.constant('environment' as const), value: fc.constantFrom('production', 'test') }),
+  fc.record({ kind: fc.constantFrom('label' as const, 'tool' as const), value: fc.constantFrom('t', 'pii') }),
+  fc.record({ kind: fc.constant('class' as const), value: fc.constantFrom<RiskClass>(...riskOrder) }),
+  fc.record({
+    kind: fc.constant('parameter' as const),
+    pointer: fc.constantFrom(['amount'], ['who']),
+    tests: fc.array(parameterTest, { minLength: 1, maxLength: 2 }),
+  }),
+)
+const composed: fc.Arbitrary<Matcher> = fc.letrec<{ rule: Matcher }>((tie) => ({
+  rule: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    leaf,
+    fc.record({
+      kind: fc.constantFrom('all' as const, 'any' as const),
+      of: fc.array(tie('rule'), { maxLength: 3 }),
+    }),
+  ),
+})).rule
+const allowOf = (one: fc.Arbitrary<Matcher>) =>
+  fc.oneof(fc.constant([anyone]), fc.array(one, { maxLength: 4 }))
+const denyOf = (one: fc.Arbitrary<Matcher>) =>
+  fc.oneof(
+    { weight: 3, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: fc.array(one, { maxLength: 3 }) },
+  )
 const risk = fc.constantFrom<RiskClass>(...riskOrder)
 const use: fc.Arbitrary<Use> = fc.oneof(
   fc.record({ downstream: fc.constantFrom('orders', 'orders', 'legacy', 'other') }),
@@ -31,15 +62,34 @@ const uses = fc.array(use, { maxLength: 4 })
 /** Mostly absent, so that decisions get past it. */
 const rarely = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 3 })
 const tools = fc
-  .record({ risk, uses, allow: rarely(allow), confirm: fc.integer({ min: 0, max: 9 }) })
-  .map(({ risk: own, uses: used, allow: who, confirm }) => [
+  .record({
+    risk,
+    uses,
+    allow: rarely(allowOf(composed)),
+    deny: denyOf(composed),
+    confirm: fc.integer({ min: 0, max: 9 }),
+    labels: fc.constantFrom([], ['pii']),
+  })
+  .map(({ risk: own, uses: used, allow: who, confirm, deny, labels }) => [
     tool('t', own, used, {
+      deny,
+      labels,
       ...(who === undefined ? {} : { allow: who }),
       ...(confirm === 0 ? { confirm: '?' } : {}),
       ...(confirm === 1 ? { approve: { by: 'x', people: 1 } } : {}),
     }),
   ])
-const anyServer: fc.Arbitrary<Partial<Server>> = fc.record({ allow, deny, direct: uses, tools })
+const serverOf = (one: fc.Arbitrary<Matcher>): fc.Arbitrary<Partial<Server>> =>
+  fc.record({
+    allow: allowOf(one),
+    deny: denyOf(one),
+    direct: uses,
+    tools,
+    environment: fc.constant('production'),
+  })
+const anyServer = serverOf(composed)
+/** Whose rules name people only. */
+const plainServer = serverOf(matcher)
 const anyFacts: fc.Arbitrary<Facts> = fc
   .record({
     principal: fc.record({
@@ -55,6 +105,11 @@ const anyFacts: fc.Arbitrary<Facts> = fc
     downstream: fc.constantFrom('orders', 'orders', 'orders', 'legacy', 'other', undefined),
     operation: fc.constantFrom(...operations, operation('GET /new', 'read'), undefined),
     tool: fc.constantFrom('t', 't', undefined, undefined, 'other'),
+    workflow: fc.constantFrom('ci', 'release', undefined),
+    arguments: fc.oneof(
+      fc.constant(undefined),
+      fc.dictionary(fc.constantFrom('amount', 'who'), fc.oneof(number, name)),
+    ),
     class: fc.option(risk, { nil: undefined, freq: 2 }),
     audienceGranted: fc.constantFrom(true, true, true, true, false, undefined),
   })
@@ -103,7 +158,7 @@ describe('decide', () => {
 
   it('lets deny win: a deny rule that allows named too refuses', () => {
     fc.assert(
-      fc.property(anyServer, anyFacts, matcher, (it, about, rule) => {
+      fc.property(anyServer, anyFacts, composed, (it, about, rule) => {
         const both = { ...it, allow: [rule], deny: [rule] }
         expect(allows(both, about)).toBe(false)
       }),
@@ -126,7 +181,7 @@ describe('decide', () => {
 
   it('never widens when a deny rule is added', () => {
     fc.assert(
-      fc.property(anyServer, anyFacts, matcher, (it, about, rule) => {
+      fc.property(anyServer, anyFacts, composed, (it, about, rule) => {
         if (allows({ ...it, deny: [...(it.deny ?? []), rule] }, about)) expect(allows(it, about)).toBe(true)
       }),
     )
@@ -135,7 +190,10 @@ describe('decide', () => {
   it('never widens when groups are missing, or a fact is absent', () => {
     fc.assert(
       fc.property(anyServer, anyFacts, (it, about) => {
-        if (allows(it, { ...about, groupsComplete: false })) expect(allows(it, about)).toBe(true)
+        const { workflow: ____, ...noWorkflow } = about
+        const { arguments: _____, ...noArguments } = about
+        for (const less of [{ ...about, groupsComplete: false }, noWorkflow, noArguments])
+          if (allows(it, less)) expect(allows(it, about)).toBe(true)
         const { downstream: _, operation: __, audienceGranted: ___, ...bare } = about
         expect(allows(it, bare)).toBe(false)
       }),
@@ -145,7 +203,7 @@ describe('decide', () => {
   it('is monotone in classes: a riskier operation is never permitted where a lesser one is refused', () => {
     const levels = riskOrder.filter((it) => it !== 'read-sensitive')
     fc.assert(
-      fc.property(anyServer, anyFacts, fc.constantFrom('orders', 'legacy'), (it, about, where) => {
+      fc.property(plainServer, anyFacts, fc.constantFrom('orders', 'legacy'), (it, about, where) => {
         const permitted = levels.map((own) => {
           const op = operation('GET /orders', own)
           const policy = compilePolicy({
@@ -161,6 +219,33 @@ describe('decide', () => {
     )
   })
 
+  it('lists what could be called with some parameters, and at least what is called with these', () => {
+    fc.assert(
+      fc.property(anyServer, anyFacts, (it, about) => {
+        const policy = policyOf(it)
+        const called = policy.call({ arguments: {}, ...about, tool: 't' }).effect === 'allow'
+        if (called) expect(policy.call({ ...about, tool: 't', arguments: 'any' }).effect).toBe('allow')
+      }),
+    )
+  })
+
+  it('does in a call nothing that the call of its tool was refused', () => {
+    fc.assert(
+      fc.property(anyServer, anyFacts, (it, about) => {
+        if (about.tool !== undefined && allows(it, about))
+          expect(policyOf(it).call(about).effect).toBe('allow')
+      }),
+    )
+  })
+
+  it('admits to a session whom it lets do anything in it', () => {
+    fc.assert(
+      fc.property(anyServer, anyFacts, (it, about) => {
+        if (allows(it, about)) expect(policyOf(it).admit(about, []).effect).toBe('allow')
+      }),
+    )
+  })
+
   it('admits exactly whom it would not refuse at the server', () => {
     const atServer = [
       'token_tenant_refused',
@@ -170,7 +255,7 @@ describe('decide', () => {
       'not_allowed',
     ]
     fc.assert(
-      fc.property(anyServer, anyFacts, (it, about) => {
+      fc.property(plainServer, anyFacts, (it, about) => {
         const { tool: _, ...noTool } = about
         const refused = atServer.includes(policyOf(it).decide(noTool).reason)
         expect(policyOf(it).admit(noTool, ['orders']).effect).toBe(refused ? 'deny' : 'allow')

@@ -9,6 +9,8 @@ export const loginDefaults = {
   skew: 5,
 }
 
+const workflow = identifier.optional()
+
 export const login = z.strictObject({
   issuer: url.describe('The issuer of your IdP, exactly as its tokens name it in `iss`.'),
   insecure,
@@ -34,6 +36,9 @@ export const login = z.strictObject({
     .describe(
       'What `aud` of a subject token may be, for servers that do not say it themselves. An IdP that names audiences by client id, such as Keycloak, needs its client id here. Default: the resource of the server.',
     ),
+  workflow: workflow.describe(
+    'The claim that names the workflow that a person works in, for rules on it. Default: none, and rules on workflows do not load.',
+  ),
   algorithms: z
     .array(z.enum(asymmetricAlgorithms))
     .min(1)
@@ -60,4 +65,7 @@ export const workload = z.strictObject({
     .describe(
       'Which subjects are taken. `*` stands for one or more characters other than `:` and `/`: `system:serviceaccount:crm:*` is one namespace.',
     ),
+  workflow: workflow.describe(
+    'The claim that names the workflow, such as `job_workflow_ref` of GitHub Actions.',
+  ),
 })

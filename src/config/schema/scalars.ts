@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { isBlock, parsePlace, parseRate, parseRule, parseUrl } from '../texts.ts'
+import { isBlock, parsePlace, parseRate, parseUrl } from '../texts.ts'
 
 /** A text with a check of its own: what is wrong, or undefined. The remedy goes beside it. */
-function checked(check: (text: string) => string | undefined, remedy: string) {
+export function checked(check: (text: string) => string | undefined, remedy: string) {
   return z.string().superRefine((text, context) => {
     const problem = check(text)
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, params: { remedy } })
@@ -83,13 +83,6 @@ export const rate = checked((text) => {
 }, 'write how many calls in which window, such as 60/1m, 5/1s or 1000/1h').meta({
   pattern: '^\\d+/\\d+[smh]$',
 })
-
-export const rule = checked(parseRuleProblem, 'write "group:…", "user:…", "client:…", "workload:…" or anyone')
-
-function parseRuleProblem(text: string): string | undefined {
-  const rule = parseRule(text)
-  return typeof rule === 'string' ? rule : undefined
-}
 
 export const addressBlock = checked(
   (text) => (isBlock(text) ? undefined : 'this is no IP address or CIDR block'),

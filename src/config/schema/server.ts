@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { caps } from './caps.ts'
+import { labels, rule } from './rules.ts'
 import {
   digest,
   identifier,
@@ -7,7 +8,6 @@ import {
   label,
   oauthClient,
   riskClass,
-  rule,
   slug,
   thingName,
   toolName,
@@ -48,7 +48,9 @@ const tool = z.strictObject({
     .describe(
       'Operations: `"orders GET /orders/{id}"`, or `orders` for every operation that the class permits.',
     ),
+  labels: labels.describe('Words that rules and switches name it by, such as `pii` or `billing`.'),
   allow: z.array(rule).optional().describe('Whom of those that the server allows. Default: all of them.'),
+  deny: z.array(rule).optional().describe('Who may not, or not with such parameters; wins over `allow`.'),
   confirm: label
     .optional()
     .describe('Ask the person before each call. Loaded; this version refuses the tool.'),
@@ -73,7 +75,7 @@ const rules = {
     .array(rule)
     .optional()
     .describe(
-      'Who may work at this server: `"group:…"`, `"user:…"`, `"client:…"`, `"workload:…"`, `anyone`. Nobody by default.',
+      'Who may work at this server: `"group:…"`, `"user:…"`, `"client:…"`, `"workload:…"`, `anyone`, or several conditions together: `{ group: crm, class: [read, write] }`. Nobody by default.',
     ),
   deny: z.array(rule).optional().describe('Who may not; wins over `allow`.'),
   tools: z

@@ -1,4 +1,4 @@
-import { type JsonObject, parseStrictJson } from '../../model/index.ts'
+import { type JsonObject, parameterAt, parseStrictJson } from '../../model/index.ts'
 import type { Binding, HeldUse } from '../../policy/index.ts'
 import { type Body, wholeBodyBytes } from '../body.ts'
 import { comparableName } from '../strip.ts'
@@ -6,7 +6,6 @@ import { holdFields } from './fields.ts'
 import { holdMembers } from './members.ts'
 import { alikeTo } from './names.ts'
 import { refuse } from './refuse.ts'
-import { parameterAt } from './values.ts'
 
 /** A body with the headers that say what it is. */
 export interface Carried {

@@ -1,7 +1,7 @@
-import type { JsonObject } from '../../model/index.ts'
+import { type JsonObject, parameterAt } from '../../model/index.ts'
 import type { Source } from '../../policy/index.ts'
 import { refuse } from './refuse.ts'
-import { parameterAt, sameText } from './values.ts'
+import { sameText } from './values.ts'
 
 /** To what the fields of a query or a form are held. */
 export interface FieldTerms {

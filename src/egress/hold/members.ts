@@ -1,8 +1,8 @@
-import type { Json, JsonObject } from '../../model/index.ts'
+import { astray, follow, type Json, type JsonObject, parameterAt } from '../../model/index.ts'
 import type { HeldUse, Pointer } from '../../policy/index.ts'
 import { alikeTo } from './names.ts'
 import { refuse } from './refuse.ts'
-import { astray, follow, parameterAt, sameJson } from './values.ts'
+import { sameJson } from './values.ts'
 
 /**
  * Compares a JSON body with the call.

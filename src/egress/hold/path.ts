@@ -1,7 +1,7 @@
-import type { JsonObject } from '../../model/index.ts'
+import { type JsonObject, parameterAt } from '../../model/index.ts'
 import { decodePath, type HeldUse } from '../../policy/index.ts'
 import { refuse } from './refuse.ts'
-import { parameterAt, sameText } from './values.ts'
+import { sameText } from './values.ts'
 
 /**
  * A path whose bound parameters are those of the call, written anew: each segment decoded once, compared, encoded.

@@ -48,6 +48,7 @@ export function sessionClaims(
       idp: principal.issuer,
       server: session.server,
       environment: options.environment,
+      ...(session.workflow === undefined ? {} : { workflow: session.workflow }),
       rev: access.rev,
       ...(access.call === undefined ? {} : { call: access.call.id, tool: access.call.tool }),
       ...told,

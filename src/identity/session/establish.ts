@@ -10,12 +10,14 @@ import {
   type EpochSeconds,
   epoch,
   type Facts,
+  factsOfSession,
   type Gate,
   maxActorDepth,
   type RecordEvent,
+  recordWho,
   SallyportError,
-  type Secret,
   type Seconds,
+  type Secret,
   type Server,
   type Session,
   type Work,
@@ -88,9 +90,8 @@ export async function establish<T>(
 /** The server's own resource and those of the admitted downstreams. All that was asked for, or nothing. */
 function admitted(input: EstablishInput, options: EstablishOptions, deps: EstablishDeps): readonly string[] {
   const { subject, server } = input
-  const { principal, client, groups, groupsComplete } = subject
   const asked = input.asked ?? options.downstreams.map(({ name }) => name)
-  const decision = deps.admit({ principal, client, server: server.name, groups, groupsComplete }, asked)
+  const decision = deps.admit(factsOfSession({ ...subject, server: server.name }), asked)
   if (decision.effect === 'deny') throw new SallyportError(decision.reason, { rule: decision.rule })
   const allowed = new Set(decision.permit)
   if (input.asked?.some((name) => !allowed.has(name)) === true) throw new SallyportError('target_refused')
@@ -121,7 +122,7 @@ function begin<T>(
   deps: EstablishDeps,
 ): { readonly access: Access; readonly sealed: T; readonly work: Work } {
   const { subject, server } = input
-  const { principal, client, idpSid, groups, groupsComplete } = subject
+  const { principal, client, idpSid, groups, groupsComplete, workflow } = subject
   const now = deps.clock.now()
   const rev = deps.gate.applied
   const sid = sessionId({ principal, client, server: server.name, idpSid }, deps.sidKey)
@@ -145,6 +146,7 @@ function begin<T>(
       authTimeFrom: subject.authTime === undefined ? 'iat' : 'auth_time',
       groups,
       groupsComplete,
+      ...(workflow === undefined ? {} : { workflow }),
       rev,
     },
     subject.issuedAt,
@@ -172,12 +174,10 @@ export function barredError(barred: Barred): SallyportError {
 }
 
 function minted(access: Access, input: EstablishInput): RecordEvent {
-  const { session, actor, jti } = access
-  const { principal, client, server, sid } = session
   return {
     kind: 'mint',
     ...(input.request === undefined ? {} : { request: input.request }),
-    who: { principal, client, ...(actor === undefined ? {} : { actor }), server, sid, jti },
+    who: recordWho(access),
     decision: 'allow',
     reason: 'allowed',
     rev: access.rev,

@@ -1,5 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Access, asSallyportError, renderProblem, SallyportError } from '../../model/index.ts'
+import {
+  type Access,
+  asSallyportError,
+  factsOfSession,
+  renderProblem,
+  SallyportError,
+} from '../../model/index.ts'
 import type { Fronted, Inside } from '../inside.ts'
 import { challenge } from '../refusal.ts'
 import { workOf } from '../tool-call.ts'
@@ -40,8 +46,9 @@ export async function answerCatalog(
 }
 
 function catalogFor(access: Access, { server }: Fronted, inside: Inside) {
-  const { principal, client, groups, groupsComplete } = access.session
-  const who = { principal, client, server: server.name, groups, groupsComplete }
   const barred = (tool: string) => inside.gate.check({ ...workOf(access), tool }, access.rev)
-  return { server: server.name, tools: catalogOf(who, server, { ...inside, barred }) }
+  return {
+    server: server.name,
+    tools: catalogOf(factsOfSession(access.session), server, { ...inside, barred }),
+  }
 }

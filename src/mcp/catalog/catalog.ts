@@ -66,7 +66,7 @@ function judge(
   { policy, definitions, barred }: CatalogDeps,
 ): Pick<CatalogEntry, 'available' | 'reason' | 'sentence'> | undefined {
   const review = definitions.underReview(who.server, tool) ? ({ underReview: true } as const) : {}
-  const decision = policy.call({ ...who, ...review, tool })
+  const decision = policy.call({ ...who, ...review, tool, arguments: 'any' })
   if (decision.effect === 'deny')
     return waiting.includes(decision.reason) ? unavailable(decision.reason) : undefined
   const bar = barred(tool)

@@ -226,6 +226,13 @@ export const errorTable = {
     'A deny rule cannot be ruled out because the list of groups is incomplete.',
     'access_denied',
   ),
+  fact_absent: row(
+    403,
+    'operator',
+    'configure',
+    'A deny rule cannot be ruled out because a fact that it needs is absent.',
+    'access_denied',
+  ),
   server_unknown: row(403, 'operator', 'configure', 'The server is not configured.', 'access_denied'),
   downstream_unknown: row(404, 'operator', 'configure', 'The downstream is not configured.'),
   downstream_not_granted: row(
@@ -248,11 +255,18 @@ export const errorTable = {
     'configure',
     'The operation is of a class that the tool does not have.',
   ),
-  class_sensitive_unavailable: row(
+  sensitive_needs_group: row(
+    403,
+    'operator',
+    'configure',
+    'What is read-sensitive is done only by a tool whose own allow rule names a group of the principal.',
+    'access_denied',
+  ),
+  sensitive_needs_call: row(
     403,
     'operator',
     'none',
-    'Class read-sensitive needs response redaction, which this version does not have.',
+    'A read-sensitive operation is only done within a tool call.',
   ),
   critical_needs_call: row(403, 'operator', 'none', 'A critical operation is only done within a tool call.'),
   direct_not_listed: row(
