@@ -140,7 +140,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { tls, named = '127.0.0.1' } = options
   const downstream =
     tls === undefined
-      ? createServer({ requestTimeout: 0 }, serve)
+      ? createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 }, serve)
       : createTlsServer({ requestTimeout: 0, ...tls }, serve)
   const at = await listen(downstream)
   const origin = options.downstreamAt ?? `${tls === undefined ? 'http' : 'https'}://${named}:${at}`
