@@ -95,6 +95,7 @@ function withScope(command: Command): Command {
 }
 
 const scopeHelp = 'user | workload | client | session | connection | downstream | server | tool | tenant'
+const switchHelp = `${scopeHelp} | class | label`
 
 function addRevocationVerbs(program: Command): void {
   withScope(
@@ -143,13 +144,13 @@ function addRevocationVerbs(program: Command): void {
 /** One entry in the log each, without a follow-up. */
 function addSayings(program: Command): void {
   const sayings = [
-    ['hold', '/v1/holds', 'let nothing new begin'],
-    ['release', '/v1/releases', 'lift a hold; what was cut stays cut'],
-    ['disable', '/v1/switches/off', 'switch off'],
-    ['enable', '/v1/switches/on', 'switch on again'],
+    ['hold', '/v1/holds', 'let nothing new begin', scopeHelp],
+    ['release', '/v1/releases', 'lift a hold; what was cut stays cut', scopeHelp],
+    ['disable', '/v1/switches/off', 'switch off', switchHelp],
+    ['enable', '/v1/switches/on', 'switch on again', switchHelp],
   ] as const
-  for (const [name, path, about] of sayings) {
-    withScope(program.command(`${name} <scope> [id]`).description(`${about}. Scope: ${scopeHelp}`)).action(
+  for (const [name, path, about, scopes] of sayings) {
+    withScope(program.command(`${name} <scope> [id]`).description(`${about}. Scope: ${scopes}`)).action(
       verb(async (kind: string, id: string | undefined, options: ScopeOptions) =>
         sayInLog(
           path,

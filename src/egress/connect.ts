@@ -11,6 +11,7 @@ import {
   type LiveWork,
   recordWho,
   SallyportError,
+  type Work,
 } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { CountRequest, Log } from '../telemetry/index.ts'
@@ -121,8 +122,11 @@ function checkNamesSame(text: string, host: string, port: number): void {
   if (named?.host !== host || !(implied || named.port === port)) throw new SallyportError('host_mismatch')
 }
 
+/** What goes through a tunnel is taken for a write, here and in the record. */
+const tunnelWork = (access: Access): Work => ({ ...workOf(access), class: 'write' })
+
 function decide(access: Access, place: string, { policy, gate }: ConnectDeps): Decision<string> {
-  const barred = gate.check(workOf(access), access.rev)
+  const barred = gate.check(tunnelWork(access), access.rev)
   if (barred !== undefined) return { effect: 'deny', reason: barred.reason, rule: 'revocation' }
   // A tunnel is no operation, so a call has none either; without a tool the rules would take it for a session.
   if (access.call !== undefined && access.call.tool === undefined)
@@ -151,7 +155,7 @@ async function carry(
   const { id, access, place, host } = allowed
   const recorded = await recordIntent(allowed, deps)
   const { gate, live, limits } = deps
-  const work = workOf(access)
+  const work = tunnelWork(access)
   const established = `HTTP/1.1 200 Connection Established\r\nsallyport-request-id: ${id}\r\n\r\n`
   const { tunnel, ended } = await new Promise<{ tunnel: Tunnel; ended: Tunnelled }>((resolve) => {
     const settle = (ended: Tunnelled) => resolve({ tunnel, ended })

@@ -11,13 +11,19 @@ import {
   recordWho,
   type Work,
 } from '../model/index.ts'
-import type { Permit } from '../policy/index.ts'
+import type { Permit, Policy } from '../policy/index.ts'
 
 /** What requests with one token to one downstream have in common. */
 export interface KnownPlace {
-  readonly work: Work
+  /** By operation. */
+  readonly works: Map<Operation | undefined, Work>
   /** Decisions without a call, by operation. */
   readonly decisions: Map<Operation | undefined, Decision<Permit>>
+}
+
+interface Place {
+  readonly downstream: Downstream
+  readonly operation: Operation | undefined
 }
 
 /** The members of a request's two records that its permit fixes. */
@@ -67,26 +73,44 @@ export class KnownAccess {
     return records
   }
 
+  /** All that a request belongs to, by its operation and by the labels of the tool that makes it. */
+  workOf(access: Access, to: Place, policy: Pick<Policy, 'tool'>): Work {
+    const { downstream, operation } = to
+    const { works } = this.placeOf(access, downstream)
+    let work = works.get(operation)
+    if (work === undefined) {
+      const { call, session } = access
+      const labels = call?.tool === undefined ? undefined : policy.tool(session.server, call.tool)?.labels
+      work = {
+        ...workOf(access),
+        downstream: downstream.name,
+        ...(operation === undefined ? {} : { class: operation.class }),
+        ...(labels === undefined ? {} : { labels }),
+      }
+      works.set(operation, work)
+    }
+    return work
+  }
+
   placeOf(access: Access, downstream: Downstream): KnownPlace {
     const { places } = this.of(access)
     let place = places.get(downstream.name)
     if (place === undefined) {
-      place = { work: workOf(access, downstream), decisions: new Map() }
+      place = { works: new Map(), decisions: new Map() }
       places.set(downstream.name, place)
     }
     return place
   }
 }
 
-/** All that work with this token belongs to, at a downstream where it is for one. */
-export function workOf({ session, call }: Access, downstream?: Downstream): Work {
+/** All that work with this token belongs to. */
+export function workOf({ session, call }: Access): Work {
   const { principal, client, server, sid } = session
   return {
     principal,
     client,
     server,
     sid,
-    ...(downstream === undefined ? {} : { downstream: downstream.name }),
     ...(call === undefined ? {} : { call: call.id }),
     ...(call?.tool === undefined ? {} : { tool: call.tool }),
   }

@@ -18,6 +18,6 @@ export function match(
   const downstream = policy.downstream(target.downstream)
   if (downstream === undefined) throw new SallyportError('downstream_unknown')
   const operation = policy.match(downstream, method, target.path)
-  const { work } = known.placeOf(access, downstream)
+  const work = known.workOf(access, { downstream, operation }, policy)
   return { ...arrived, access, server, downstream, work, operation }
 }

@@ -40,7 +40,7 @@ export function ownerOf(need: Need, ownership: Ownership, connection?: string): 
   return { ...place, principal: { kind: 'workload', tenant, issuer: '', subject: '' }, client: '', sid: '' }
 }
 
-/** Does the scope reach this work? The same answer as looking for `scopeKey` in `workKeys`, without making text. */
+/** Does the scope reach this work? The same answer as looking for `scopeKey` in `workKeys`, without making text: no credential is of a class or label. */
 export function reaches(scope: Scope, work: Work): boolean {
   const { principal } = work
   if (scope.kind === 'user') {
@@ -68,5 +68,8 @@ export function reaches(scope: Scope, work: Work): boolean {
       return scope.server === work.server
     case 'tool':
       return scope.server === work.server && scope.tool === work.tool
+    case 'class':
+    case 'label':
+      return false
   }
 }

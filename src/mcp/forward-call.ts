@@ -6,7 +6,7 @@ import type { Inside } from './inside.ts'
 import { answers, askFor } from './missing.ts'
 import type { Relayed } from './relay.ts'
 import { taskIn } from './tasks.ts'
-import { type ToolCall, workOf } from './tool-call.ts'
+import { type ToolCall, toolWork, workOf } from './tool-call.ts'
 
 type PassingCall = Passing & {
   readonly call: ToolCall
@@ -74,7 +74,7 @@ function passOn(
 /** The call stays open for its task: until that is over, somebody is revoked, or a call's longest time has passed. */
 function goOn(id: string, close: () => void, { access, call, fronted }: PassingCall, inside: Inside): void {
   const { name } = fronted.server
-  const work = { ...workOf(access), tool: call.tool, call: call.id }
+  const work = { ...toolWork(workOf(access), call.tool, inside.policy), call: call.id }
   const ending: { unfile?: () => void } = {}
   const over = () => {
     clearTimeout(timer)

@@ -5,7 +5,7 @@ import type { Inside } from './inside.ts'
 import type { Passing } from './passing.ts'
 import { refuse, rpcError } from './refusal.ts'
 import { endInTime, Relay, type Relayed } from './relay.ts'
-import { workOf } from './tool-call.ts'
+import { toolWork, workOf } from './tool-call.ts'
 
 /** What the one who forwards wants to know of the answer. */
 export interface Watch {
@@ -19,7 +19,10 @@ export interface Watch {
 /** Mints the token, and passes message and answer on. Never throws. */
 export function forward(passing: Passing, res: ServerResponse, inside: Inside, watch?: Watch): void {
   const { access, fronted, call, method, body, head } = passing
-  const work = { ...workOf(access), ...(call === undefined ? {} : { tool: call.tool, call: call.id }) }
+  const work =
+    call === undefined
+      ? workOf(access)
+      : { ...toolWork(workOf(access), call.tool, inside.policy), call: call.id }
   let timer: NodeJS.Timeout | undefined
   const closing: { close?: () => void } = {}
   const it = new Relay({

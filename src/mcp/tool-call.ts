@@ -10,7 +10,9 @@ import {
   recordWho,
   type RiskClass,
   type Server,
+  type Work,
 } from '../model/index.ts'
+import type { Policy } from '../policy/index.ts'
 import type { Inside } from './inside.ts'
 import type { Message } from './message.ts'
 
@@ -54,7 +56,7 @@ export function decideCall(
   const tool = typeof name === 'string' ? name : ''
   if (!isJsonObject(args) || typeof name !== 'string')
     return { effect: 'deny', reason: 'message_malformed', rule: 'params', tool, hidden: false }
-  const barred = inside.gate.check({ ...workOf(access), tool }, access.rev)
+  const barred = inside.gate.check(toolWork(workOf(access), tool, inside.policy), access.rev)
   if (barred !== undefined)
     return { effect: 'deny', reason: barred.reason, rule: 'revocation', tool, hidden: false }
   const decision = inside.policy.call({ ...factsOf(access, tool, inside), arguments: args })
@@ -93,7 +95,7 @@ export function decideCall(
 
 /** What a call of the tool would be told, for lists: they show nothing else. */
 export function isCallable(tool: string, access: Access, inside: Inside): boolean {
-  const barred = inside.gate.check({ ...workOf(access), tool }, access.rev)
+  const barred = inside.gate.check(toolWork(workOf(access), tool, inside.policy), access.rev)
   return (
     barred === undefined &&
     inside.policy.call({ ...factsOf(access, tool, inside), arguments: 'any' }).effect === 'allow'
@@ -107,6 +109,21 @@ function factsOf({ session }: Access, tool: string, { definitions }: Pick<Inside
 
 export function workOf({ session: { principal, client, server, sid } }: Access) {
   return { principal, client, server, sid }
+}
+
+/** All that a call of the tool belongs to. */
+export function toolWork<T extends Pick<Work, 'server'>>(
+  work: T,
+  tool: string,
+  policy: Pick<Policy, 'tool'>,
+) {
+  const { class: risk, labels } = policy.tool(work.server, tool) ?? {}
+  return {
+    ...work,
+    tool,
+    ...(risk === undefined ? {} : { class: risk }),
+    ...(labels === undefined ? {} : { labels }),
+  }
 }
 
 export function recordRefusedCall(

@@ -1,3 +1,4 @@
+import type { RiskClass } from './downstream.ts'
 import { joinKey, type Principal, principalKey } from './principal.ts'
 
 /**
@@ -13,6 +14,9 @@ export type Scope =
   | { readonly kind: 'downstream'; readonly tenant: string; readonly downstream: string }
   | { readonly kind: 'server'; readonly tenant: string; readonly server: string }
   | { readonly kind: 'tool'; readonly tenant: string; readonly server: string; readonly tool: string }
+  /** These two are switched off and on, and not revoked: nothing is made for them. */
+  | { readonly kind: 'class'; readonly tenant: string; readonly class: RiskClass }
+  | { readonly kind: 'label'; readonly tenant: string; readonly label: string }
 
 /** Everything that a piece of work belongs to; what is absent cannot be cut by that scope. */
 export interface Work {
@@ -24,6 +28,10 @@ export interface Work {
   readonly connection?: string
   readonly tool?: string
   readonly call?: string
+  /** Of the operation at a downstream; of the tool where a server is called. */
+  readonly class?: RiskClass
+  /** Those of the tool. */
+  readonly labels?: readonly string[]
 }
 
 export function scopeKey(scope: Scope): string {
@@ -44,6 +52,10 @@ export function scopeKey(scope: Scope): string {
       return joinKey('server', scope.tenant, scope.server)
     case 'tool':
       return joinKey('tool', scope.tenant, scope.server, scope.tool)
+    case 'class':
+      return joinKey('class', scope.tenant, scope.class)
+    case 'label':
+      return joinKey('label', scope.tenant, scope.label)
   }
 }
 
@@ -60,6 +72,8 @@ export function workKeys(work: Work): string[] {
   if (work.downstream !== undefined) keys.push(joinKey('downstream', tenant, work.downstream))
   if (work.connection !== undefined) keys.push(joinKey('connection', tenant, work.connection))
   if (work.tool !== undefined) keys.push(joinKey('tool', tenant, work.server, work.tool))
+  if (work.class !== undefined) keys.push(joinKey('class', tenant, work.class))
+  for (const label of work.labels ?? []) keys.push(joinKey('label', tenant, label))
   if (work.call !== undefined) keys.push(joinKey('call', tenant, work.call))
   return keys
 }

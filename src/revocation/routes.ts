@@ -2,7 +2,14 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { type Clock, type LogBody, SallyportError } from '../model/index.ts'
 import type { State } from '../storage/index.ts'
 import type { Revocations } from './revocations.ts'
-import { holdsByDefault, readScope, type ScopeInput, type ScopeNames, scopeSchema } from './scope-input.ts'
+import {
+  holdsByDefault,
+  readRevocable,
+  readScope,
+  type ScopeInput,
+  type ScopeNames,
+  scopeSchema,
+} from './scope-input.ts'
 import type { SignedReceipt } from './receipts.ts'
 
 export interface AdminDeps {
@@ -55,7 +62,7 @@ export function mountAdmin(app: FastifyInstance, deps: AdminDeps): void {
     { schema: revocationSchema },
     async (request, reply) => {
       const { body } = request
-      const scope = readScope(body.scope, deps.names())
+      const scope = readRevocable(body.scope, deps.names())
       const signed = await deps.revocations.revoke({
         id: body.id ?? deps.random(),
         scope,
@@ -113,9 +120,10 @@ function mountSayings(app: FastifyInstance, deps: AdminDeps): void {
       return { seq: entry.seq, epoch: entry.epoch }
     })
   }
+  const revocable = (input: SayingBody) => readRevocable(input.scope, deps.names())
   const scope = (input: SayingBody) => readScope(input.scope, deps.names())
-  say('/v1/holds', (input) => ({ kind: 'hold', scope: scope(input), cause: input.cause }))
-  say('/v1/releases', (input) => ({ kind: 'release', scope: scope(input), cause: input.cause }))
+  say('/v1/holds', (input) => ({ kind: 'hold', scope: revocable(input), cause: input.cause }))
+  say('/v1/releases', (input) => ({ kind: 'release', scope: revocable(input), cause: input.cause }))
   say('/v1/switches/off', (input) => ({ kind: 'switch', scope: scope(input), on: false, cause: input.cause }))
   say('/v1/switches/on', (input) => ({ kind: 'switch', scope: scope(input), on: true, cause: input.cause }))
 }

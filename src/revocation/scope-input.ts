@@ -1,4 +1,4 @@
-import { type PrincipalKind, SallyportError, type Scope } from '../model/index.ts'
+import { type PrincipalKind, riskOrder, SallyportError, type Scope } from '../model/index.ts'
 
 /** A scope as an administrator says it: the tenant is not theirs to choose, the issuer defaults to the login's. */
 export interface ScopeInput {
@@ -19,6 +19,8 @@ const scopeKinds = [
   'downstream',
   'server',
   'tool',
+  'class',
+  'label',
 ] as const
 
 /** JSON Schema of `ScopeInput`; the routes validate with it. */
@@ -43,7 +45,9 @@ export interface ScopeNames {
   readonly tenant: string
   readonly issuer: string
   readonly workloadIssuers: readonly string[]
-  readonly servers: readonly Named<{ readonly tools: readonly Named[] }>[]
+  readonly servers: readonly Named<{
+    readonly tools: readonly Named<{ readonly labels?: readonly string[] }>[]
+  }>[]
   readonly downstreams: readonly string[]
 }
 
@@ -77,9 +81,26 @@ export function readScope(input: ScopeInput, names: ScopeNames): Scope {
       return { kind: 'server', tenant, server: known(id, names.servers.map(nameOf), 'server') }
     case 'tool':
       return { kind: 'tool', tenant, ...toolOf(input.server, id, names) }
+    case 'class': {
+      const risk = riskOrder.find((it) => it === id)
+      if (risk === undefined) throw malformed('scope.id', `one of ${riskOrder.join(', ')}`)
+      return { kind: 'class', tenant, class: risk }
+    }
+    case 'label': {
+      const labels = names.servers.flatMap(({ tools }) => tools.flatMap((tool) => tool.labels ?? []))
+      return { kind: 'label', tenant, label: known(id, labels, 'tool with a label') }
+    }
     default:
       throw malformed('scope.kind', `one of ${scopeKinds.join(', ')}`)
   }
+}
+
+/** The same of what can be revoked and held: a class or label is a way to name tools, and has nothing that could be cut. */
+export function readRevocable(input: ScopeInput, names: ScopeNames): Scope {
+  const scope = readScope(input, names)
+  if (scope.kind === 'class' || scope.kind === 'label')
+    throw malformed('scope.kind', `a ${scope.kind} is switched off and on: sallyport disable ${scope.kind} …`)
+  return scope
 }
 
 function issuerOf(input: ScopeInput, names: ScopeNames): string {

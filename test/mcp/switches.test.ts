@@ -5,6 +5,8 @@ import { honest, openStream } from './upstream.ts'
 import { startWorld, type World } from './world.ts'
 
 const scopes = [
+  ['a class', { kind: 'class', id: 'read' }],
+  ['a label', { kind: 'label', id: 'orders' }],
   ['a tool', { kind: 'tool', id: 'read_order', server: 'a' }],
   ['a server', { kind: 'server', id: 'a' }],
   ['a client', { kind: 'client', id: 'desktop' }],
@@ -62,6 +64,41 @@ describe('a switch', () => {
           expect.objectContaining({ kind: 'switch' }),
         ]),
       )
+  })
+
+  it('of a class refuses operations of it at the egress, whichever tool does them', async () => {
+    const world = await startWorld({
+      servers: `
+  a:
+    url: "{upstream}/a"
+    allow: [anyone]
+    tools: { both: { class: write, uses: [orders] } }`,
+    })
+    world.upstream.answer = (reached) => void openStream(reached).write(': hello\n\n')
+    const answer = await world.open(legacy('tools/call', call('both')))
+    await answer.until(': hello')
+    const { authorization = '' } = world.upstream.seen[0]!.headers
+    const read = async () => {
+      const url = `${world.running.faces.egress.url}/downstream/orders/orders/7`
+      return (await fetch(url, { headers: { authorization } })).text()
+    }
+    expect(await read()).toBe('{"ok":true}')
+    await turn(world, false, { kind: 'class', id: 'read' })
+    expect(await read()).toContain('"code":"switched_off"')
+    expect(world.api.seen).toHaveLength(1)
+    await turn(world, true, { kind: 'class', id: 'read' })
+    expect(await read()).toBe('{"ok":true}')
+  })
+
+  it('of a class or label is no revocation, and of a label that no tool has is an error', async () => {
+    const { running } = await startWorld()
+    const field = async (path: string, scope: object) =>
+      (await running.admin('POST', path, { scope, cause: 'x' })).body['field']
+    for (const path of ['/v1/revocations', '/v1/holds', '/v1/releases'])
+      for (const scope of [{ kind: 'class', id: 'read' }, { kind: 'label', id: 'orders' }])
+        expect(await field(path, scope)).toBe('scope.kind')
+    expect(await field('/v1/switches/off', { kind: 'label', id: 'order' })).toBe('scope.id')
+    expect(await field('/v1/switches/off', { kind: 'class', id: 'reads' })).toBe('scope.id')
   })
 
   it('of a tool says which server, and only what is configured', async () => {

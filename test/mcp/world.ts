@@ -85,7 +85,7 @@ const usualServers = `
     url: "{upstream}/at-a"
     allow: [anyone]
     tools:
-      read_order: { class: read, uses: ["orders GET /orders/{id}"] }
+      read_order: { class: read, labels: [orders], uses: ["orders GET /orders/{id}"] }
       write_order: { class: write, uses: ["orders POST /orders"] }
       managers: { class: read, uses: ["orders GET /orders/{id}"], allow: ["group:developers"] }
       wipe: { class: never, uses: [orders] }

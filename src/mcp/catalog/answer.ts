@@ -8,7 +8,7 @@ import {
 } from '../../model/index.ts'
 import type { Fronted, Inside } from '../inside.ts'
 import { challenge } from '../refusal.ts'
-import { workOf } from '../tool-call.ts'
+import { toolWork, workOf } from '../tool-call.ts'
 import { catalogOf } from './catalog.ts'
 
 interface Asked {
@@ -46,7 +46,8 @@ export async function answerCatalog(
 }
 
 function catalogFor(access: Access, { server }: Fronted, inside: Inside) {
-  const barred = (tool: string) => inside.gate.check({ ...workOf(access), tool }, access.rev)
+  const barred = (tool: string) =>
+    inside.gate.check(toolWork(workOf(access), tool, inside.policy), access.rev)
   return {
     server: server.name,
     tools: catalogOf(factsOfSession(access.session), server, { ...inside, barred }),

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Gate, type Principal, SallyportError, type Server } from '../../model/index.ts'
 import type { Policy } from '../../policy/index.ts'
 import type { Definitions } from '../tools/definitions.ts'
+import { toolWork } from '../tool-call.ts'
 import { catalogOf } from './catalog.ts'
 
 export interface CatalogRouteDeps {
@@ -84,7 +85,10 @@ export function mountCatalog(app: FastifyInstance, deps: CatalogRouteDeps): void
     }
     // No session is meant: holds and switches count, cuts of former ones do not.
     const barred = (tool: string) =>
-      gate.check({ principal, client, server: server.name, sid: '', tool }, gate.applied)
+      gate.check(
+        toolWork({ principal, client, server: server.name, sid: '' }, tool, deps.policy),
+        gate.applied,
+      )
     return { server: server.name, tools: catalogOf(who, server, { ...deps, barred }) }
   })
 }

@@ -35,6 +35,8 @@ export function scopeQuery(scope: Scope, table: 'sessions' | 'connections'): Sco
         ? nothing
         : { where: 'tenant = ? AND id = ?', values: [scope.tenant, scope.connection] }
     case 'tool':
+    case 'class':
+    case 'label':
       return nothing
   }
 }
