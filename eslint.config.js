@@ -16,6 +16,7 @@ const mayReveal = [
   'src/identity/capability.ts',
   'src/egress/inject.ts',
   'src/egress/leak/needles.ts',
+  'src/mcp/client/list.ts',
   'src/mcp/digest.ts',
   'src/mcp/seal.ts',
 ]

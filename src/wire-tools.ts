@@ -1,6 +1,6 @@
 /** What tools are held to, among the other rooms. */
 import type { Audit } from './audit/index.ts'
-import type { Config } from './config/index.ts'
+import { type Config, printTools } from './config/index.ts'
 import { createProposals, type Definitions, openDefinitions } from './mcp/index.ts'
 import type { Clock } from './model/index.ts'
 import type { Policy } from './policy/index.ts'
@@ -20,6 +20,10 @@ interface ToolParts {
 /** `propose`: where it is said what an entry could look like of a tool that has none; nowhere if left out. */
 export function openTools(parts: ToolParts, propose?: (text: string) => void): Promise<Definitions> {
   const { config, state } = parts
-  const uncovered = propose === undefined ? () => undefined : createProposals(propose, config.servers)
+  const { servers, downstreams } = config
+  const uncovered =
+    propose === undefined
+      ? () => undefined
+      : createProposals({ servers, downstreams, print: printTools, say: propose })
   return openDefinitions(config, { ...parts, pins: state.pins, uncovered })
 }

@@ -1,7 +1,7 @@
-import { parseDocument } from 'yaml'
 import { type RiskClass, riskOrder } from '../model/index.ts'
 import { parseTemplate } from '../policy/index.ts'
 import type { Path } from './document.ts'
+import { isMembers, parseOpenApi } from './openapi-document.ts'
 import { filePath, type Sources, whyUnreadable } from './references.ts'
 import type { Report } from './report.ts'
 
@@ -42,12 +42,12 @@ export async function readOpenApi(
     report.fault(path, read[0], read[1])
     return []
   }
-  const document = asDocument(read)
-  if (document === undefined) {
-    report.fault(path, `${place} is no OpenAPI 3 document`, 'name a document with openapi: 3.x and paths')
+  const parsed = parseOpenApi(read)
+  if ('why' in parsed) {
+    report.fault(path, `${place} is no OpenAPI 3 document`, `at ${parsed.at}, ${parsed.why}`)
     return []
   }
-  return Object.entries(document).flatMap(([template, item]) =>
+  return Object.entries(parsed.paths).flatMap(([template, item]) =>
     operationsOf(template, item, { place, path, report }),
   )
 }
@@ -62,31 +62,18 @@ async function readText(
   return new TextDecoder().decode(bytes)
 }
 
-type Members = Readonly<Record<string, unknown>>
-const isMembers = (value: unknown): value is Members =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** The `paths` of an OpenAPI 3 document. */
-function asDocument(text: string): Members | undefined {
-  try {
-    const parsed = parseDocument(text, { version: '1.2', prettyErrors: false })
-    if (parsed.errors.length > 0) return undefined
-    const value: unknown = parsed.toJS({ maxAliasCount: 100 })
-    if (!isMembers(value) || typeof value['openapi'] !== 'string' || !value['openapi'].startsWith('3.'))
-      return undefined
-    return isMembers(value['paths']) ? value['paths'] : undefined
-  } catch {
-    return undefined
-  }
-}
-
 interface Context {
   readonly place: string
   readonly path: Path
   readonly report: Report
 }
 
-function operationsOf(template: string, item: unknown, { place, path, report }: Context): OpenApiOperation[] {
+/** The operations at one path of a document. */
+export function operationsOf(
+  template: string,
+  item: unknown,
+  { place, path, report }: Context,
+): OpenApiOperation[] {
   if (!isMembers(item)) return []
   const leftOut = (why: string) =>
     report.warn(

@@ -9,7 +9,7 @@ export function printConfig(expanded: Expanded): string {
 }
 
 /** A copy without shared parts, which would become aliases. A text that holds `${` was written with `$${`, except where a reference to a secret stands. */
-function escaped(value: unknown, path: Path): unknown {
+export function escaped(value: unknown, path: Path): unknown {
   if (Array.isArray(value)) return value.map((item, index) => escaped(item, [...path, index]))
   if (typeof value === 'object' && value !== null) {
     return Object.fromEntries(

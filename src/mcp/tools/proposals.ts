@@ -1,48 +1,54 @@
-import type { RiskClass, Server } from '../../model/index.ts'
+import type { Downstream, KnownOperation, ProposedTool, Server } from '../../model/index.ts'
+import { canHaveEntry, proposeTools } from '../propose/tools.ts'
 import type { Listed } from './definition.ts'
-
-/** Names that the configuration takes and that YAML reads as text without quotes. */
-const configurable = /^[A-Za-z0-9_./-]{1,128}$/
-const plainKey = /^(?!(?:true|false|null|yes|no|on|off|y|n)$)[A-Za-z_][A-Za-z0-9_./-]*$/i
 
 /** Nobody reads more than this. */
 const most = 1_000
 
+export interface ProposalTerms {
+  readonly servers: readonly Server[]
+  readonly downstreams: readonly Downstream[]
+  /** The entries as YAML, ready to be pasted. */
+  readonly print: (
+    tools: readonly ProposedTool[],
+    at: { readonly server: string; readonly alone: boolean },
+  ) => string
+  readonly say: (text: string) => void
+}
+
 /**
- * Says of tools that are hidden because no entry covers them what an entry could look like, ready to be pasted. Each of
+ * Says of tools that are hidden because no entry covers them what an entry could look like, as `sallyport init` does. Each of
  * them once. What a server says of itself is a proposal: nothing here is in force.
  */
-export function createProposals(
-  say: (text: string) => void,
-  servers: readonly Server[],
-): (server: Server, tools: readonly Listed[]) => void {
+export function createProposals({
+  servers,
+  downstreams,
+  print,
+  say,
+}: ProposalTerms): (server: Server, tools: readonly Listed[]) => void {
   const told = new Set<string>()
+  const operations = downstreams.flatMap(operationsOf)
   return (server, tools) => {
-    const fresh = new Map<string, RiskClass>()
-    for (const tool of tools) {
+    const names = new Set<string>()
+    for (const tool of tools.filter(canHaveEntry)) {
       const key = `${server.name} ${tool.name}`
-      if (told.has(key) || told.size >= most || !configurable.test(tool.name)) continue
+      if (told.has(key) || told.size >= most) continue
       told.add(key)
-      fresh.set(tool.name, proposedClass(tool))
+      names.add(tool.name)
     }
-    if (fresh.size > 0) say(snippet(server.name, servers.length === 1, fresh))
+    if (names.size === 0) return
+    const fresh = tools.filter(({ name }) => names.has(name))
+    say(print(proposeTools(fresh, operations), { server: server.name, alone: servers.length === 1 }))
   }
 }
 
-/** Not telling is changing: what says nothing of itself is no read. */
-function proposedClass({ annotations }: Listed): RiskClass {
-  const reads = typeof annotations === 'object' && annotations !== null && 'readOnlyHint' in annotations
-  return reads && annotations.readOnlyHint === true ? 'read' : 'write'
-}
-
-function snippet(server: string, alone: boolean, tools: ReadonlyMap<string, RiskClass>): string {
-  const short = alone && server === 'main'
-  const above = short ? ['tools:'] : ['servers:', `  ${server}:`, '    tools:']
-  const indent = short ? '  ' : '      '
-  const entries = [...tools].map(([name, risk]) => {
-    const key = plainKey.test(name) ? name : JSON.stringify(name)
-    return `${indent}${key}: { class: ${risk}, uses: [] } # a proposal, by the server's own hint`
-  })
-  const about = `\n# ${server} offers tools that no entry covers: they are hidden. What they use and are is for you to say.\n`
-  return `${about}${[...above, ...entries].join('\n')}\n\n`
+/** As the configuration has them; of their bodies it says nothing. */
+function operationsOf({ name: downstream, operations }: Downstream): readonly KnownOperation[] {
+  return operations.map(({ method, path, class: risk }) => ({
+    downstream,
+    method,
+    path,
+    class: risk,
+    parameters: new Map(),
+  }))
 }
