@@ -17,6 +17,7 @@ const recipes: Readonly<Record<string, string>> = {
   'typescript-v2.mjs': newer,
   'python-sdk.py': newer,
   'fastmcp-server.py': newer,
+  'go-sdk.go': newer,
   'no-sdk.mjs': older,
   'verifying.mjs': newer,
 }
@@ -90,7 +91,7 @@ function expectOnRecord({ arrivals }: Scene, records: Awaited<ReturnType<Scene['
   }
 }
 
-const locked = readFileSync(new URL('../recipes/python/requirements.txt', import.meta.url), 'utf8')
+const lockOf = (path: string) => readFileSync(new URL(`../recipes/${path}`, import.meta.url), 'utf8')
 
 /** What only the recipe that verifies asks for. */
 const env = (url: string) => ({ SALLYPORT_URL: url })
@@ -102,10 +103,14 @@ describe.skipIf(needs === undefined)('a recipe', () => {
 
   it('says to install what it is tested with', () => {
     const npm = Object.entries(manifest.dependencies).map(([name, version]) => `${name}@${version}`)
-    const pip = [...locked.matchAll(/^(\S+==\S+)/gm)].map(([, it]) => it)
+    const pip = [...lockOf('python/requirements.txt').matchAll(/^(\S+==\S+)/gm)].map(([, it]) => it)
+    const go = [...lockOf('go/go.mod').matchAll(/^(?:require|\t)\s*(\S+) (v\S+)/gm)].map(
+      ([, name, version]) => `${name}@${version}`,
+    )
     for (const [command, versions] of [
       ['npm install', npm],
       ['pip install', pip],
+      ['go get', go],
     ] as const) {
       expect(installed(command).length).toBeGreaterThan(0)
       expect(versions).toEqual(expect.arrayContaining([...installed(command)]))

@@ -11,8 +11,8 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { clients, startRawWorld } from '../attack/over.ts'
 import { filled, readCorpus, tryBytes } from '../fuzz/smuggling.ts'
 import { temporaryFolder } from '../kit/folder.ts'
-import { parts } from '../kit/parts.ts'
 import { freePort } from '../kit/parts/process.ts'
+import { parts } from '../kit/parts.ts'
 
 /** One line for each request on stdout: method, target, how many credentials. */
 interface Parser {
@@ -79,7 +79,8 @@ const parsers: readonly Parser[] = [
       writeFileSync(join(folder, 'main.go'), go)
       // The first build of net/http takes a while; Go keeps it for the next run.
       const args = ['build', '-o', join(folder, 'parser'), join(folder, 'main.go')]
-      const { status, stderr } = spawnSync('go', args, { env: { ...process.env, GO111MODULE: 'off' } })
+      const env = { ...process.env, GO111MODULE: 'off' }
+      const { status, stderr } = spawnSync(parts().clients!.goCompiler, args, { env })
       if (status !== 0) throw new Error(String(stderr))
       return spawn(join(folder, 'parser'), [String(port)])
     },

@@ -47,8 +47,9 @@ interface Command {
   readonly env?: Readonly<Record<string, string>>
 }
 
-function commandFor(folder: string, file: string, { node, python }: Recipes): Command {
+function commandFor(folder: string, file: string, { node, python, go }: Recipes): Command {
   const path = join(folder, file)
+  if (file.endsWith('.go')) return { program: join(go, file.replace(/\.go$/, '')), args: [] }
   if (file.endsWith('.py'))
     return { program: python.program, args: [path], env: { PYTHONPATH: python.libraries, HOME: folder } }
   symlinkSync(join(node, 'node_modules'), join(folder, 'node_modules'))

@@ -3,8 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cached } from './cache.ts'
+import { obtainGo } from './go.ts'
 import { run } from './run.ts'
-import { findCurl, findGo, findNginx, findPython } from './tools.ts'
+import { findCurl, findNginx, findPython } from './tools.ts'
 
 const sources = fileURLToPath(new URL('../../clients', import.meta.url))
 
@@ -16,17 +17,21 @@ export interface Clients {
   readonly python: { readonly program: string; readonly libraries: string }
   /** Programs by the name of their folder under test/clients/go. */
   readonly go: Readonly<Record<(typeof programs)[number], string>>
+  readonly goCompiler: string
 }
 
 /** `undefined`: offline and not in the cache. */
 export async function obtainClients(): Promise<Clients | undefined> {
-  const [libraries, built] = await Promise.all([obtainLibraries(), obtainGoPrograms()])
+  const goCompiler = await obtainGo()
+  if (goCompiler === undefined) return undefined
+  const [libraries, built] = await Promise.all([obtainLibraries(), obtainGoPrograms(goCompiler)])
   if (libraries === undefined || built === undefined) return undefined
   return {
     curl: await findCurl(),
     nginx: await findNginx(),
     python: { program: await findPython(), libraries },
     go: { client: join(built, 'client'), example: join(built, 'example') },
+    goCompiler,
   }
 }
 
@@ -63,11 +68,10 @@ function obtainLibraries(): Promise<string | undefined> {
 const programs = ['client', 'example'] as const
 
 /** Built once for each version of their sources; they import nothing but Go's own library. */
-async function obtainGoPrograms(): Promise<string | undefined> {
+async function obtainGoPrograms(go: string): Promise<string | undefined> {
   const files = programs.map((name) => join(sources, 'go', name, 'main.go'))
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')))
   return cached(`go-clients-${process.platform}-${process.arch}-${digest(texts)}`, async (into) => {
-    const go = await findGo()
     for (const [index, name] of programs.entries()) {
       await run({
         what: `Go: building the ${name}`,

@@ -43,13 +43,6 @@ const curl: Tool = {
   find: () => (version('curl', '--version').startsWith('curl ') ? 'curl' : undefined),
 }
 
-const go: Tool = {
-  name: 'Go 1.18 or newer',
-  packages: ['golang-go'],
-  formula: 'go',
-  find: () => (Number(/ go1\.(\d+)/.exec(version('go', 'version'))?.[1]) >= 18 ? 'go' : undefined),
-}
-
 const nginx: Tool = {
   name: 'nginx',
   packages: ['nginx-light', 'nginx'],
@@ -57,13 +50,21 @@ const nginx: Tool = {
   find: () => (version('nginx', '-v').includes('nginx/') ? 'nginx' : undefined),
 }
 
+/** Go 1.25 or newer, which the MCP SDK asks for. */
+export const hasGo = (): boolean => Number(/ go1\.(\d+)/.exec(version('go', 'version'))?.[1]) >= 25
 export const hasJava = (): boolean => java.find() !== undefined
 export const hasPython = (): boolean => python.find() !== undefined
+/** What wheels with native code are made for: implementation, version and platform, such as `cpython-311-linux-x86_64`. */
+export const pythonTag = (): string =>
+  version(
+    'python3',
+    '-c',
+    'import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")',
+  ).trim()
 export const findJava = (): Promise<string> => found(java)
 export const findMaven = (): Promise<string> => found(maven)
 export const findPython = (): Promise<string> => found(python)
 export const findCurl = (): Promise<string> => found(curl)
-export const findGo = (): Promise<string> => found(go)
 export const findNginx = (): Promise<string> => found(nginx)
 
 function candidates(): string[] {
