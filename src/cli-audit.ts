@@ -18,6 +18,7 @@ interface FilterOptions extends AuditOptions, Partial<Record<(typeof words)[numb
   readonly since?: string
   readonly until?: string
   readonly limit?: string
+  readonly observed?: boolean
 }
 
 async function recordsOf(options: AuditOptions): Promise<string> {
@@ -45,6 +46,7 @@ function filterOf(options: FilterOptions) {
   const until = moment('--until', options.until)
   return {
     ...(Object.fromEntries(given) as Record<string, string>),
+    ...(options.observed === true ? { observed: true } : {}),
     ...(since === undefined ? {} : { since }),
     ...(until === undefined ? {} : { until }),
     ...(options.limit === undefined ? {} : { limit: Number(options.limit) }),
@@ -62,6 +64,7 @@ function withFilter(command: Command): Command {
     .option('--server <name>')
     .option('--tool <name>')
     .option('--call <id>')
+    .option('--observed', 'only what passed because its server is observed')
     .option('--kind <kind>', 'intent, outcome, denial, mint, exchange, refresh, connect, revoke, revoked …')
     .option('--since <moment>', 'a date, or an age such as 24h')
     .option('--until <moment>')

@@ -1,5 +1,13 @@
-import type { Actor, Principal, RecordCommon, RecordEvent, RecordWho } from '../model/index.ts'
-import { createNotes, maxActorDepth } from '../model/index.ts'
+import type {
+  Actor,
+  Json,
+  JsonObject,
+  Principal,
+  RecordCommon,
+  RecordEvent,
+  RecordWho,
+} from '../model/index.ts'
+import { createNotes, isJsonObject, maxActorDepth } from '../model/index.ts'
 import { quote, quoteForeign } from './text.ts'
 
 /** Long enough for any honest event; a longer one loses its details, so that every line has a bounded length. */
@@ -73,7 +81,9 @@ function encodeAbout(event: Omit<RecordEvent, 'kind'>, memory: Memory): string {
  * functions: a loop over names would cost more than all the rest.
  */
 function encodeFields(event: RecordEvent): string {
-  return encodeForeign(event) + encodeNumbers(event) + encodePath(event.path)
+  const { parameters } = event
+  const asked = parameters === undefined ? '' : `,"parameters":${encodeParameters(parameters)}`
+  return encodeForeign(event) + encodeNumbers(event) + encodePath(event.path) + asked
 }
 
 function encodeOwn(event: Omit<RecordEvent, 'kind'>, word: Memory['word']): string {
@@ -88,6 +98,7 @@ function encodeOwn(event: Omit<RecordEvent, 'kind'>, word: Memory['word']): stri
   if (reason !== undefined) text += `,"reason":${word(reason, 64)}`
   if (rule !== undefined) text += `,"rule":${word(rule, 512)}`
   if (policy !== undefined) text += `,"policy":${word(policy, 64)}`
+  if (event.observed !== undefined) text += `,"observed":${word(event.observed, 64)}`
   if (approval !== undefined) text += `,"approval":${word(approval, 128)}`
   if (credential !== undefined) text += `,"credential":${word(credential, 64)}`
   if (result !== undefined) text += `,"result":${word(result, 32)}`
@@ -117,6 +128,30 @@ function encodeNumbers({ rev, status, durationMs, bytesIn, bytesOut }: RecordEve
 /** A query often carries secrets, and operations are told apart by the path alone. */
 function encodePath(path: string | undefined): string {
   return path === undefined ? '' : `,"path":${quoteForeign(withoutQuery(path), 2048)}`
+}
+
+/** Longer ones are left out: the digest tells that there were such. */
+const maxParameter = 1024
+
+function encodeParameters(parameters: JsonObject): string {
+  const shown = Object.entries(parameters)
+    .slice(0, maxDetails)
+    .map(([name, value]) => {
+      const text = encodeJson(value, 0)
+      return `${quoteForeign(name, 128)}:${text.length > maxParameter ? '"[too long]"' : text}`
+    })
+  return `{${shown.join(',')}}`
+}
+
+function encodeJson(value: Json | undefined, depth: number): string {
+  if (typeof value === 'string') return quoteForeign(value, 512)
+  if (value === null || typeof value === 'boolean' || typeof value === 'number') return String(value)
+  if (typeof value !== 'object' || depth > 4) return '"[not recorded]"'
+  const size = isJsonObject(value) ? Object.keys(value).length : value.length
+  if (size > maxItems) return '"[too long]"'
+  if (!isJsonObject(value)) return `[${value.map((item) => encodeJson(item, depth + 1)).join(',')}]`
+  const members = Object.entries(value)
+  return `{${members.map(([name, it]) => `${quoteForeign(name, 128)}:${encodeJson(it, depth + 1)}`).join(',')}}`
 }
 
 function foreign(value: unknown, bound: number): string {

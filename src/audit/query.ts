@@ -15,6 +15,8 @@ export interface RecordFilter {
   /** The call's own lines; the outcomes of its requests are found by `request`. */
   readonly call?: string
   readonly kind?: string
+  /** Only what passed because its server is observed. */
+  readonly observed?: boolean
   /** Wall time in milliseconds since the epoch; `since` is included, `until` is not. */
   readonly since?: number
   readonly until?: number
@@ -86,6 +88,7 @@ export function createMatch(filter: RecordFilter): LineMatch {
   )
   return (line) => {
     for (const [path, value] of wanted) if (valueAt(line, path) !== value) return false
+    if (filter.observed === true && line['observed'] === undefined) return false
     if (since === undefined && until === undefined) return true
     const at = Date.parse(String(line['at']))
     return at >= (since ?? Number.NEGATIVE_INFINITY) && at < (until ?? Number.POSITIVE_INFINITY)

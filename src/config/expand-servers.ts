@@ -17,7 +17,17 @@ export interface ServerTerms extends UseTerms {
   readonly mayBeEmpty: boolean
 }
 
-const shortKeys = ['server', 'allow', 'deny', 'tools', 'direct', 'connect', 'accept', 'anonymous'] as const
+const shortKeys = [
+  'server',
+  'allow',
+  'deny',
+  'tools',
+  'direct',
+  'connect',
+  'accept',
+  'anonymous',
+  'mode',
+] as const
 
 /** Write the servers out; the short form becomes one server named `main`. */
 export function expandServers(
@@ -43,9 +53,9 @@ export function expandServers(
       'write server: with the address of the MCP server, or servers: for several',
     )
   }
-  const { server: url, allow, deny, tools, direct, connect, accept, anonymous } = written
+  const { server: url, allow, deny, tools, direct, connect, accept, anonymous, mode } = written
   const named = written.servers ?? {
-    [onlyServer]: { url, allow, deny, tools, direct, connect, accept, anonymous },
+    [onlyServer]: { url, allow, deny, tools, direct, connect, accept, anonymous, mode },
   }
   const alone = Object.keys(named).length === 1
   return Object.fromEntries(
@@ -62,6 +72,7 @@ function expandServer(
   return {
     ...present({ url, accept, anonymous, client: client === undefined ? undefined : present(client) }),
     insecure: written.insecure ?? false,
+    mode: written.mode ?? 'enforce',
     ...expandAudiences(name, written, terms),
     ...expandRules(['servers', name], written, terms),
     environment: written.environment ?? terms.environment,

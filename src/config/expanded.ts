@@ -100,6 +100,8 @@ export interface ExpandedTool {
   readonly labels?: readonly string[]
   readonly allow?: readonly ExpandedRule[]
   readonly deny?: readonly ExpandedRule[]
+  readonly record?: readonly string[]
+  readonly redact?: readonly string[]
   readonly pin?: string
   readonly confirm?: string
   readonly approve?: { readonly by: string; readonly people: number }
@@ -129,6 +131,7 @@ export interface ExpandedServer {
   readonly direct: readonly string[]
   readonly connect: readonly string[]
   readonly accept?: 'subject-token'
+  readonly mode: 'enforce' | 'observe'
   readonly anonymous?: string
   readonly environment: string
   readonly caps: readonly ExpandedCap[]

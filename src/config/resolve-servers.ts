@@ -29,6 +29,7 @@ export async function resolveServer(
     audiences: written.audiences,
     extraAudiences: written.extra_audiences,
     ...(written.anonymous === undefined ? {} : { anonymous: written.anonymous }),
+    ...(written.mode === 'observe' ? { observe: true } : {}),
     acceptSubjectToken: written.accept === 'subject-token',
     group: written.vault_group,
     allow: rules('allow'),

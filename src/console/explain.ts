@@ -115,6 +115,9 @@ function linesOf(it: Explanation): readonly string[] {
   const width = Math.max(...it.steps.map(({ step }) => step.length))
   return [
     `${it.decision === 'allow' ? 'allowed' : 'denied'}: ${it.reason}, by ${it.rule}`,
+    ...(it.observed === undefined
+      ? []
+      : [`observed: it would be denied with ${it.observed.reason}, by ${it.observed.rule}`]),
     ...(it.decision === 'allow' ? [] : [it.sentence]),
     ...it.steps.map(({ step, held, note }) => `  ${held ? '✓' : '✗'} ${step.padEnd(width)}  ${note}`),
     `policy ${it.policy}`,

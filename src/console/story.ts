@@ -50,8 +50,16 @@ function called(line: Line): string {
     `${word('who', 'principal', 'issuer')} called ${word('tool')} (${word('class')}) at the server ` +
     `${word('who', 'server')} with the client ${word('who', 'client')}, in the session ${word('who', 'sid')}. ` +
     `It was allowed by ${word('rule')} of policy ${word('policy')}; ` +
-    `the digest of its parameters is ${word('details', 'args_digest')}.${trace}`
+    `${saying(line)}the digest of its parameters is ${word('details', 'args_digest')}.${trace}${wouldBe(word)}`
   )
+}
+
+/** The parameters that may be read, as the record has them. */
+function saying(line: Line): string {
+  const parameters = line['parameters']
+  if (typeof parameters !== 'object' || parameters === null) return ''
+  const told = Object.entries(parameters).map(([name, value]) => `${name} ${JSON.stringify(value)}`)
+  return told.length === 0 ? '' : `it said ${told.join(', ')}; `
 }
 
 function intended(line: Line, outcome: Line | undefined): string {
@@ -59,7 +67,16 @@ function intended(line: Line, outcome: Line | undefined): string {
   const asked =
     `${word('at')} It did ${word('operation')} at ${word('downstream')}, as ${word('method')} ${word('path')}, ` +
     `allowed by ${word('rule')}`
-  return outcome === undefined ? `${asked}; how that ended is not recorded.` : `${asked}; ${ended(outcome)}.`
+  const told = outcome === undefined ? 'how that ended is not recorded' : ended(outcome)
+  return `${asked}; ${told}.${wouldBe(word)}`
+}
+
+/** Of what passed because its server is observed. */
+function wouldBe(word: (...path: string[]) => string): string {
+  const reason = word('observed')
+  return reason === ''
+    ? ''
+    : ` It passed because the server is observed: ${word('details', 'observed_rule')} would refuse it with ${reason}.`
 }
 
 function ended(outcome: Line): string {

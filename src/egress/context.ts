@@ -1,4 +1,4 @@
-import type { Access, Downstream, Operation, Server, Work } from '../model/index.ts'
+import type { Access, Downstream, Observed, Operation, Server, Work } from '../model/index.ts'
 import type { Permit } from '../policy/index.ts'
 import type { Body } from './body.ts'
 import type { Target } from './path.ts'
@@ -49,4 +49,6 @@ export interface Bound extends Permitted {
   /** Path and query at the downstream, with its base path. */
   readonly path: string
   readonly body: Body
+  /** It goes out as it came, though its call does not say so: its server is observed. */
+  readonly observed?: Observed
 }

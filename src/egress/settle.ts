@@ -39,14 +39,20 @@ export function record(
     call: access.call?.id,
     trace: bound.trace,
     rev: attempt.rev,
-    details: detailsOf(attempt.number, permit.use?.unbound),
+    observed: (bound.observed ?? permit.observed)?.reason,
+    details: detailsOf(attempt.number, bound),
   }
   deps.audit.intend(event, permit.operation.class === 'read' ? deps.reads : 'synced', then)
 }
 
-function detailsOf(attempt: number, unbound: boolean | undefined): RecordEvent['details'] {
-  if (attempt === 1 && unbound !== true) return undefined
-  return { ...(attempt === 1 ? {} : { attempt }), ...(unbound === true ? { unbound } : {}) }
+function detailsOf(attempt: number, { permit, observed = permit.observed }: Bound): RecordEvent['details'] {
+  const unbound = permit.use?.unbound === true
+  if (attempt === 1 && !unbound && observed === undefined) return undefined
+  return {
+    ...(attempt === 1 ? {} : { attempt }),
+    ...(unbound ? { unbound } : {}),
+    ...(observed === undefined ? {} : { observed_rule: observed.rule }),
+  }
 }
 
 /** Writes how it ended. Queries and bodies are in neither half. */

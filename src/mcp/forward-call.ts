@@ -88,6 +88,7 @@ function goOn(id: string, close: () => void, { access, call, fronted }: PassingC
 }
 
 function called({ head, access, call }: PassingCall, { policy }: Inside) {
+  const parameters = policy.recorded(access.session.server, call.tool, call.arguments)
   return {
     kind: 'call',
     class: call.class,
@@ -96,8 +97,13 @@ function called({ head, access, call }: PassingCall, { policy }: Inside) {
     rule: call.rule,
     policy: policy.version,
     rev: access.rev,
+    ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
     ...(head.trace === undefined ? {} : { trace: head.trace }),
-    details: { args_digest: call.digest },
+    ...(call.observed === undefined ? {} : { observed: call.observed.reason }),
+    details: {
+      args_digest: call.digest,
+      ...(call.observed === undefined ? {} : { observed_rule: call.observed.rule }),
+    },
   } as const
 }
 

@@ -75,8 +75,9 @@ async function callTool(
   }
   const { call, release } = taken
   try {
-    // Nothing is begun without what the tool needs.
-    const missing = await inside.missing(passing.access, passing.fronted.server, call.uses)
+    // Nothing is begun without what the tool needs; of one that is only observed nobody has said what that is.
+    const uses = call.observed === undefined ? call.uses : []
+    const missing = await inside.missing(passing.access, passing.fronted.server, uses)
     if (missing.length === 0) {
       forwardCall({ ...passing, message, call, release }, turn.res, inside)
       return

@@ -5,6 +5,7 @@ import {
   factsOfSession,
   isJsonObject,
   type JsonObject,
+  type Observed,
   type ReasonCode,
   type RecordEvent,
   recordWho,
@@ -24,6 +25,8 @@ export interface ToolCall {
   readonly arguments: JsonObject
   readonly digest: string
   readonly rule: string
+  /** What would have refused it, were its server not observed. */
+  readonly observed?: Observed
   /** The downstreams that the tool uses. */
   readonly uses: readonly Downstream[]
   /** Resources of those that the caller's token may name. */
@@ -73,7 +76,7 @@ export function decideCall(
       tool,
       hidden: false,
     }
-  const { permit, rule } = decision
+  const { permit, rule, observed } = decision
   const names = [...new Set(permit.uses.map(({ downstream }) => downstream))]
   const uses = names.flatMap((name) => inside.policy.downstream(name) ?? [])
   return {
@@ -85,6 +88,7 @@ export function decideCall(
       arguments: args,
       digest: inside.digest(args),
       rule,
+      ...(observed === undefined ? {} : { observed }),
       uses,
       audiences: [...new Set([server.resource, ...uses.map(({ resource }) => resource)])].filter((it) =>
         access.audiences.includes(it),

@@ -37,7 +37,19 @@ export function factsOfSession(
   return workflow === undefined ? facts : { ...facts, workflow }
 }
 
+/** What would have denied it, were its server not observed (`mode: observe`). */
+export interface Observed {
+  readonly reason: ReasonCode
+  readonly rule: string
+}
+
 /** The outcome of a decision with its stable reason and the rule that made it. */
 export type Decision<P> =
-  | { readonly effect: 'allow'; readonly permit: P; readonly reason: ReasonCode; readonly rule: string }
+  | {
+      readonly effect: 'allow'
+      readonly permit: P
+      readonly reason: ReasonCode
+      readonly rule: string
+      readonly observed?: Observed
+    }
   | { readonly effect: 'deny'; readonly reason: ReasonCode; readonly rule: string }

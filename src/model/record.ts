@@ -2,6 +2,7 @@ import type { ReasonCode } from './errors/codes.ts'
 import type { RiskClass } from './downstream.ts'
 import type { Actor, Principal } from './principal.ts'
 import type { Access } from './session.ts'
+import type { JsonObject } from './strict-json.ts'
 
 /** How safe a record is when the call goes on (design §8): with the kernel, on the disk, or with the hub. */
 export type Durability = 'handed' | 'synced' | 'acknowledged'
@@ -75,6 +76,10 @@ export interface RecordEvent {
   readonly reason?: ReasonCode | undefined
   readonly rule?: string | undefined
   readonly policy?: string | undefined
+  /** It passed because its server is observed: the reason that would have denied it. */
+  readonly observed?: ReasonCode | undefined
+  /** Parameters of a call that may be read by whoever reads the record. */
+  readonly parameters?: JsonObject | undefined
   readonly rev?: number | undefined
   readonly approval?: string | undefined
   readonly trace?: string | undefined

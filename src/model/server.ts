@@ -32,6 +32,10 @@ export interface Tool {
   readonly confirm?: string
   /** Others approve each call; not built yet, so the tool is refused. */
   readonly approve?: { readonly by: string; readonly people: number }
+  /** Parameters that stand in the record of a call, besides those that its uses bind. */
+  readonly record?: readonly string[]
+  /** Parameters that do not, though they are bound. */
+  readonly redact?: readonly string[]
   /** The digest of the definition that the tool is held to; without it, the first one that is seen. */
   readonly pin?: string
   readonly summary?: string
@@ -61,6 +65,8 @@ export interface Server {
   /** Client authentication at the token endpoint besides the capability file. */
   readonly client?: { readonly id: string; readonly secret: Secret }
   readonly environment?: string
+  /** Reads that would be refused pass and are recorded as such; writes are held to the rules. */
+  readonly observe?: boolean
   /** Whom clients without a token stand for; loopback only. */
   readonly anonymous?: string
 }

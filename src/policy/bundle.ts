@@ -1,8 +1,17 @@
 import type { Downstream, Operation, ReasonCode, RiskClass, Server, Tool, Use } from '../model/index.ts'
 import { createNotes, riskOrder } from '../model/index.ts'
 import type { HeldUse } from './held-use.ts'
+import type { Pointer } from './parts.ts'
 import type { Step } from './policy.ts'
 import type { Rule } from './rules.ts'
+
+/** A parameter as it is named in a configuration, and where it stands. */
+export interface RecordedParameter {
+  readonly name: string
+  readonly pointer: Pointer
+  /** What of its value does not stand there, from the value on. */
+  readonly hidden: readonly Pointer[]
+}
 
 type PlacedUse = Use & { readonly place: string }
 
@@ -19,6 +28,8 @@ export interface CompiledTool {
   /** Absent: whoever the server allows. Present and empty: nobody. */
   readonly allow?: readonly Rule[]
   readonly deny: readonly Rule[]
+  /** What of a call's parameters stands in its record. */
+  readonly recorded: readonly RecordedParameter[]
 }
 
 export interface CompiledServer {

@@ -1,12 +1,14 @@
-import type { Facts, Tool } from '../model/index.ts'
+import type { Facts, Observed, Tool } from '../model/index.ts'
 import { admission } from './admission.ts'
 import { asker, type Bundle, type Denied, deny, known, type Trace, toolOf } from './bundle.ts'
+import { observedCall } from './observe.ts'
 import { people, review, sensitive, toolRules } from './tool.ts'
 
 export interface Callable {
   readonly effect: 'allow'
   readonly rule: string
   readonly tool: Tool
+  readonly observed?: Observed
 }
 
 /**
@@ -14,6 +16,11 @@ export interface Callable {
  * shown is what may be called.
  */
 export function callable(bundle: Bundle, facts: Facts, trace?: Trace): Denied | Callable {
+  const verdict = strictly(bundle, facts, trace)
+  return verdict.effect === 'allow' ? verdict : (observedCall(bundle, facts, verdict) ?? verdict)
+}
+
+function strictly(bundle: Bundle, facts: Facts, trace?: Trace): Denied | Callable {
   const admitted = admission(bundle, facts, trace)
   if (admitted.effect === 'deny') return admitted
   const ask = asker(trace)

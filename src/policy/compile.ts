@@ -1,4 +1,4 @@
-import type { Decision, Downstream, Facts, Operation, Server, Tool, Use } from '../model/index.ts'
+import type { Decision, Downstream, Facts, Observed, Operation, Server, Tool, Use } from '../model/index.ts'
 import { errorTable } from '../model/index.ts'
 import { admission } from './admission.ts'
 import {
@@ -20,6 +20,7 @@ import { type HeldUse, holdUse } from './held-use.ts'
 import { compileMatcher, type Matcher } from './match.ts'
 import { Permit } from './permit.ts'
 import type { Explanation, Policy, Step } from './policy.ts'
+import { recordedOf, toRecord } from './recorded.ts'
 import { placed } from './rules.ts'
 
 /** What decides: the expanded configuration's servers and downstreams, and the digest over them. */
@@ -50,6 +51,10 @@ export function compilePolicy(input: PolicyInput): Policy {
     connect: (facts, place) => connect(bundle, facts, place),
     reachable: (server) => bundle.servers.get(server)?.reachable ?? [],
     tool: (server, name) => entryOf(bundle, server, name),
+    recorded: (server, tool, args) => {
+      const found = bundle.servers.get(server)
+      return recordedOf((found && toolOf(found, tool)?.recorded) ?? [], args)
+    },
     explain: (facts) => explain(input.version, (trace) => judge(bundle, facts, trace)),
     explainCall: (facts) => explain(input.version, (trace) => callable(bundle, facts, trace)),
   }
@@ -64,8 +69,8 @@ function lookUp(matchers: ReadonlyMap<string, Matcher>, name: string): Matcher {
 function decide(bundle: Bundle, facts: Facts, version: string): Decision<Permit> {
   const verdict = judge(bundle, facts)
   if (verdict.effect === 'deny') return { effect: 'deny', reason: verdict.reason, rule: verdict.rule }
-  const { downstream, operation, rule, use } = verdict
-  const permit = Permit.of({ facts, downstream, operation, rule, policy: version, use })
+  const { downstream, operation, rule, use, observed } = verdict
+  const permit = Permit.of({ facts, downstream, operation, rule, policy: version, use, observed })
   return { effect: 'allow', permit, reason: 'allowed', rule }
 }
 
@@ -77,7 +82,9 @@ function entryOf({ servers }: Bundle, server: string, name: string): Tool | unde
 /** Lets what decides tell its steps. */
 function explain(
   version: string,
-  deciding: (trace: Trace) => Denied | { readonly effect: 'allow'; readonly rule: string },
+  deciding: (
+    trace: Trace,
+  ) => Denied | { readonly effect: 'allow'; readonly rule: string; readonly observed?: Observed | undefined },
 ): Explanation {
   const steps: Step[] = []
   const verdict = deciding((step) => steps.push(step))
@@ -89,6 +96,7 @@ function explain(
     rule: verdict.rule,
     policy: version,
     steps,
+    ...(verdict.effect === 'deny' || verdict.observed === undefined ? {} : { observed: verdict.observed }),
   }
 }
 
@@ -102,7 +110,14 @@ function admit(bundle: Bundle, facts: Facts, downstreams: readonly string[]): De
 function call(bundle: Bundle, facts: Facts): Decision<Tool> {
   const verdict = callable(bundle, facts)
   if (verdict.effect === 'deny') return verdict
-  return { effect: 'allow', permit: verdict.tool, reason: 'allowed', rule: verdict.rule }
+  const { tool, rule, observed } = verdict
+  return {
+    effect: 'allow',
+    permit: tool,
+    reason: 'allowed',
+    rule,
+    ...(observed === undefined ? {} : { observed }),
+  }
 }
 
 function byName<T extends { readonly name: string }>(things: readonly T[]): ReadonlyMap<string, T> {
@@ -140,11 +155,13 @@ function compileServer(server: Server, downstreams: Downstreams): CompiledServer
 }
 
 function compileTool(place: string, tool: Tool, downstreams: Downstreams): CompiledTool {
+  const uses = holdUses(placedUses(`${place}.uses`, tool.uses), downstreams)
   return {
     name: tool.name,
     place,
     tool,
-    uses: holdUses(placedUses(`${place}.uses`, tool.uses), downstreams),
+    uses,
+    recorded: toRecord(tool, uses),
     ...(tool.allow === undefined ? {} : { allow: placed(`${place}.allow`, tool.allow) }),
     deny: placed(`${place}.deny`, tool.deny ?? []),
   }

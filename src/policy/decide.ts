@@ -1,4 +1,4 @@
-import type { Facts } from '../model/index.ts'
+import type { Facts, Observed } from '../model/index.ts'
 import { admission } from './admission.ts'
 import {
   asker,
@@ -13,12 +13,21 @@ import {
   type Target,
   type Trace,
 } from './bundle.ts'
+import { observedRead } from './observe.ts'
 import { withinTool } from './tool.ts'
 
-type Verdict = Denied | (Granted & Pick<Target, 'downstream' | 'operation'>)
+type Verdict =
+  | Denied
+  | (Granted & Pick<Target, 'downstream' | 'operation'> & { readonly observed?: Observed })
+
+/** The verdict on a request; of a server that is observed, with reads let pass. */
+export function judge(bundle: Bundle, facts: Facts, trace?: Trace): Verdict {
+  const verdict = strictly(bundle, facts, trace)
+  return verdict.effect === 'allow' ? verdict : (observedRead(bundle, facts, verdict) ?? verdict)
+}
 
 /** Every step of a decision in its order. The first that does not hold is the verdict. */
-export function judge(bundle: Bundle, facts: Facts, trace?: Trace): Verdict {
+function strictly(bundle: Bundle, facts: Facts, trace?: Trace): Verdict {
   const admitted = admission(bundle, facts, trace)
   if (admitted.effect === 'deny') return admitted
   const target = targeted(bundle, facts, trace)

@@ -1,4 +1,4 @@
-import type { Downstream, Facts, Operation } from '../model/index.ts'
+import type { Downstream, Facts, Observed, Operation } from '../model/index.ts'
 import type { HeldUse } from './held-use.ts'
 
 /**
@@ -14,14 +14,18 @@ export class Permit {
   readonly policy: string
   /** How the request is held to its call; absent where there is none. */
   readonly use: HeldUse | undefined
+  /** What would have denied it. */
+  readonly observed: Observed | undefined
 
-  private constructor({ facts, downstream, operation, rule, policy, use }: Pick<Permit, keyof Permit>) {
+  private constructor(parts: Pick<Permit, keyof Permit>) {
+    const { facts, downstream, operation, rule, policy, use, observed } = parts
     this.facts = facts
     this.downstream = downstream
     this.operation = operation
     this.rule = rule
     this.policy = policy
     this.use = use
+    this.observed = observed
   }
 
   /** For `decide` only; not exported from the face of the room. */

@@ -1,4 +1,14 @@
-import type { Decision, Downstream, Facts, Operation, ReasonCode, Server, Tool } from '../model/index.ts'
+import type {
+  Decision,
+  Downstream,
+  Facts,
+  JsonObject,
+  Observed,
+  Operation,
+  ReasonCode,
+  Server,
+  Tool,
+} from '../model/index.ts'
 import type { Permit } from './permit.ts'
 
 /** The configuration compiled for deciding. Pure: no clock, no I/O. */
@@ -34,13 +44,15 @@ export interface Policy {
   call(facts: Facts): Decision<Tool>
   /** The entry that a tool of this server falls under: its own, or that for all others. */
   tool(server: string, name: string): Tool | undefined
+  /** Of a call's parameters, those that stand in its record: what its uses bind, and what the tool names besides. */
+  recorded(server: string, tool: string, args: JsonObject): JsonObject
   /** The steps that `decide` took, in order, for people. Same code path. */
   explain(facts: Facts): Explanation
   /** The steps that `call` took. */
   explainCall(facts: Facts): Explanation
 }
 
-/** One question that was asked on the way to a decision. Only the last step may not have held. */
+/** One question that was asked on the way to a decision. Only the last step may not have held, which denies, unless observed. */
 export interface Step {
   readonly step: string
   readonly held: boolean
@@ -55,4 +67,6 @@ export interface Explanation {
   readonly rule: string
   readonly policy: string
   readonly steps: readonly Step[]
+  /** It passes because its server is observed, and this would deny it. */
+  readonly observed?: Observed
 }

@@ -95,7 +95,10 @@ describe('a switch', () => {
     const field = async (path: string, scope: object) =>
       (await running.admin('POST', path, { scope, cause: 'x' })).body['field']
     for (const path of ['/v1/revocations', '/v1/holds', '/v1/releases'])
-      for (const scope of [{ kind: 'class', id: 'read' }, { kind: 'label', id: 'orders' }])
+      for (const scope of [
+        { kind: 'class', id: 'read' },
+        { kind: 'label', id: 'orders' },
+      ])
         expect(await field(path, scope)).toBe('scope.kind')
     expect(await field('/v1/switches/off', { kind: 'label', id: 'order' })).toBe('scope.id')
     expect(await field('/v1/switches/off', { kind: 'class', id: 'reads' })).toBe('scope.id')

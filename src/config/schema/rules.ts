@@ -45,7 +45,7 @@ const test = z.union([
     }),
 ])
 
-const parameter = checked((text) => {
+export const parameter = checked((text) => {
   const parsed = parseParameter(text)
   return typeof parsed === 'string' ? parsed : undefined
 }, 'write the name of a parameter, or a JSON Pointer that begins with /')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { caps } from './caps.ts'
-import { labels, rule } from './rules.ts'
+import { labels, parameter, rule } from './rules.ts'
 import {
   digest,
   identifier,
@@ -51,6 +51,14 @@ const tool = z.strictObject({
   labels: labels.describe('Words that rules and switches name it by, such as `pii` or `billing`.'),
   allow: z.array(rule).optional().describe('Whom of those that the server allows. Default: all of them.'),
   deny: z.array(rule).optional().describe('Who may not, or not with such parameters; wins over `allow`.'),
+  record: z
+    .array(parameter)
+    .optional()
+    .describe('Parameters that stand in the record of a call, besides those that `bind` names.'),
+  redact: z
+    .array(parameter)
+    .optional()
+    .describe('Parameters that do not stand in the record, though they are bound.'),
   confirm: label
     .optional()
     .describe('Ask the person before each call. Loaded; this version refuses the tool.'),
@@ -99,6 +107,11 @@ const rules = {
     .describe(
       'Whom clients without a token stand for, for tests: a user of this name. Only where the gateway listens on loopback.',
     ),
+  mode: z.enum(['enforce', 'observe']).optional().meta({
+    description:
+      '`observe` lets reads pass that would be refused, tools without an entry among them, and records what would have refused them. Writes are held to the rules.',
+    default: 'enforce',
+  }),
   accept: z
     .enum(['subject-token'])
     .optional()
