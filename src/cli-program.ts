@@ -6,7 +6,31 @@ import type { DevTokenOptions } from './cli-verbs.ts'
 import { exit } from './console/index.ts'
 
 const forms = ['dev', 'single'] as const
-const isForm = (word: string | undefined): boolean => forms.some((form) => form === word)
+const serves = (word: string | undefined): boolean => word === 'run' || forms.some((form) => form === word)
+
+interface ServingOptions {
+  readonly config: string
+  readonly restored: boolean
+  readonly log?: string
+}
+
+/** What every verb that serves has. */
+function serving(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'the configuration', process.env['SALLYPORT_CONFIG'] ?? 'sallyport.yaml')
+    .option(
+      '--restored',
+      'the data folder came back from a backup: begin a new epoch and cut the whole tenant',
+      false,
+    )
+    .option('--log <file>', 'write the log there instead of standard error')
+}
+
+const servingOf = ({ config, restored, log }: ServingOptions) => ({
+  configPath: config,
+  restored,
+  ...(log === undefined ? {} : { logStream: createWriteStream(log, { flags: 'a', mode: 0o600 }) }),
+})
 
 function addServingVerbs(program: Command): void {
   for (const form of forms) {
@@ -15,29 +39,46 @@ function addServingVerbs(program: Command): void {
         ? 'one process on loopback with a throwaway key and a built-in sign-in (alice, bob, admin)'
         : 'one process with persistent state'
     const command = program.command(form).description(about)
-    command
-      .option('-c, --config <file>', 'the configuration', process.env['SALLYPORT_CONFIG'] ?? 'sallyport.yaml')
-      .option(
-        '--restored',
-        'the data folder came back from a backup: begin a new epoch and cut the whole tenant',
-        false,
-      )
-      .option('--log <file>', 'write the log there instead of standard error')
-      .action(
-        verb(async (options: { config: string; restored: boolean; log?: string }) => {
-          const { serve } = await import('./main.ts')
-          return serve({
-            form,
-            configPath: options.config,
-            restored: options.restored,
-            ...(options.log === undefined
-              ? {}
-              : { logStream: createWriteStream(options.log, { flags: 'a', mode: 0o600 }) }),
-          })
-        }),
-      )
+    serving(command).action(
+      verb(async (options: ServingOptions) => {
+        const { serve } = await import('./main.ts')
+        return serve({ form, ...servingOf(options) })
+      }),
+    )
     if (form === 'dev') addDevToken(command)
   }
+}
+
+interface RunOptions extends ServingOptions {
+  readonly server?: string
+  readonly env: readonly string[]
+  readonly json?: boolean
+}
+
+function addRun(program: Command): void {
+  const command = program
+    .command('run')
+    .description(
+      'serve an MCP server that speaks on standard input and output: `sallyport run -- npx some-server`. As dev where the configuration has neither login nor key, as single otherwise',
+    )
+    .argument('<command...>', 'the program and its arguments, behind --')
+  serving(command)
+    .option('--json', 'say on standard output, in JSON, where it listens')
+    .option('--server <name>', 'which server of the configuration it is; needed where several are configured')
+    .option(
+      '--env <name>',
+      'a variable that it gets besides the usual ones; never one with a secret. Repeatable',
+      (name: string, before: readonly string[]) => [...before, name],
+      [],
+    )
+    .action(
+      verb(async (words: string[], options: RunOptions) => {
+        const [{ serve }, { formOf }] = await Promise.all([import('./main.ts'), import('./config/index.ts')])
+        const { server, env, json = false } = options
+        const run = { command: words, env, ...(server === undefined ? {} : { server }) }
+        return serve({ form: await formOf(options.config, process.env), ...servingOf(options), run, json })
+      }),
+    )
 }
 
 function addDevToken(dev: Command): void {
@@ -61,8 +102,9 @@ const program = new Command('sallyport')
   .version('0.1.0')
   .exitOverride()
 addServingVerbs(program)
+addRun(program)
 // What serves does without the other verbs, and they without what serves: a quarter of a start, each way.
-if (!isForm(process.argv[2])) {
+if (!serves(process.argv[2])) {
   const { addVerbs } = await import('./cli-verbs.ts')
   addVerbs(program)
 }

@@ -39,7 +39,7 @@ export async function openFaces(instance: Instance): Promise<Faces> {
     // The egress first, and what answers there besides the injected requests when all of them listen.
     const egress = await faces.egress.listen(at.egress)
     instance.egressHosts.push(...egress.hosts, new URL(instance.config.url).host)
-    const fronts = instance.config.servers.some(({ url }) => url !== undefined)
+    const fronts = instance.config.servers.some((it) => (it.url ?? it.stdio) !== undefined)
     const gateway = fronts ? await faces.gateway.listen(at.gateway) : undefined
     instance.gatewayHosts.push(...(gateway?.hosts ?? []), new URL(instance.config.url).host)
     // A forwarded port is another one at the client; what keeps rebound names out is that these are none.

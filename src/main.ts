@@ -1,7 +1,7 @@
 /** The process: read the configuration, wire, listen, say where, drain on a signal. */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadConfig } from './config/index.ts'
+import { loadConfig, type RunCommand } from './config/index.ts'
 import { type ExitCode, exit } from './console/index.ts'
 import { type Faces, openFaces } from './faces.ts'
 import { preloadFaces } from './http.ts'
@@ -15,6 +15,10 @@ export interface ServeOptions {
   readonly restored: boolean
   /** Where the log goes; standard error by default. */
   readonly logStream?: { write(line: string): unknown }
+  /** A program that is the server. */
+  readonly run?: RunCommand
+  /** Say on standard output, in JSON, where it listens. */
+  readonly json?: boolean
 }
 
 /** How long what is in progress may go on after a signal. */
@@ -22,8 +26,9 @@ const drainMs = 10_000
 
 /** Serves until a signal, then drains. @throws SallyportError or ConfigErrors before anything listens */
 export async function serve(options: ServeOptions): Promise<ExitCode> {
-  const config = await loadConfig(options.configPath, { form: options.form, env: process.env })
-  const { logStream } = options
+  const { logStream, form, run } = options
+  const loading = { form, env: process.env, ...(run === undefined ? {} : { run }) }
+  const config = await loadConfig(options.configPath, loading)
   const log = createLog({
     level: config.log.level,
     ...(logStream === undefined ? {} : { stream: logStream }),
@@ -42,7 +47,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const instance = await opening
   try {
     const faces = await openFaces(instance)
-    await announce(options.form, instance, faces)
+    await announce(options, instance, faces)
     await untilSignal()
     log.info('draining')
     instance.health.stopping()
@@ -76,7 +81,7 @@ function startClean(data: string): void {
   writeFileSync(join(data, devMarker), 'sallyport dev removes everything in this folder at each start\n')
 }
 
-async function announce(form: string, instance: Instance, faces: Faces): Promise<void> {
+async function announce({ form, json }: ServeOptions, instance: Instance, faces: Faces): Promise<void> {
   const lines =
     form === 'dev'
       ? [
@@ -95,14 +100,16 @@ async function announce(form: string, instance: Instance, faces: Faces): Promise
     'ready',
   )
   process.stderr.write(`${lines.join('\n')}\n`)
-  instance.log.info('ready', {
+  const told = {
     form,
     egress: faces.egress.url,
     ...(faces.gateway === undefined ? {} : { gateway: faces.gateway.url }),
     admin: faces.admin.url,
     telemetry: faces.telemetry.url,
     policy: instance.config.version,
-  })
+  }
+  if (json === true) process.stdout.write(`${JSON.stringify({ ready: true, ...told })}\n`)
+  instance.log.info('ready', told)
 }
 
 /** Where stored grants lie, and whether that answers: an absent Vault does not keep the process from serving. */

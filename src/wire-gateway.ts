@@ -25,6 +25,7 @@ import {
 } from './model/index.ts'
 import { createBudgets, type Policy } from './policy/index.ts'
 import type { Replica } from './revocation/index.ts'
+import type { Stdio } from './stdio/index.ts'
 import type { Keyring } from './storage/index.ts'
 import type { Log, Metrics } from './telemetry/index.ts'
 
@@ -32,6 +33,7 @@ interface GatewayParts {
   readonly config: Config
   readonly replica: Replica
   readonly serverDial: Dial
+  readonly stdio: Stdio
   readonly keyring: Keyring
   readonly identity: OpenIdentity
   readonly exchange: Exchange

@@ -30,6 +30,8 @@ import {
 } from './revocation/index.ts'
 import { agreesWithWitness, type State } from './storage/index.ts'
 import { openGateway } from './wire-gateway.ts'
+import { startUpkeep } from './upkeep.ts'
+import { openStdio } from './wire-stdio.ts'
 import { openTools } from './wire-tools.ts'
 import { withHorizon } from './with-horizon.ts'
 import { createHealth, createMetrics, type Health, type Log, type Metrics } from './telemetry/index.ts'
@@ -99,15 +101,22 @@ export async function openInstance(
     const rooms = { ...(await openRooms(base)), definitions: await openTools({ ...base, clock }, propose) }
     await startLog(base, rooms.revocations, restored)
     health.ready('log')
-    const egressHosts: string[] = []
+    // What comes over a child's socket names no port.
+    const egressHosts = config.servers.some(({ stdio }) => stdio !== undefined) ? ['localhost'] : []
     const gatewayHosts: string[] = []
-    const gateway = openGateway({ ...base, ...rooms, clock, random }, gatewayHosts)
+    const stdio = openStdio(
+      { ...base, clock, random },
+      {
+        isOpen: (call) => gateway.calls.find(call) !== undefined,
+        egress: (req, res) => egress.handle(req, res),
+      },
+    )
+    const gateway = openGateway({ ...base, ...rooms, stdio, clock, random }, gatewayHosts)
     const egress = openEgress(base, { ...rooms, gateway }, egressHosts)
-    const stopPruning = await keepPruned(base)
-    const stopSettling = await keepSettled(base, rooms)
+    const stopUpkeep = await startUpkeep({ ...base, ...rooms, clock })
     const close = async () => {
-      stopPruning()
-      stopSettling()
+      stopUpkeep()
+      await stdio.close()
       await rooms.revocations.close()
       rooms.exchange.close()
       await ground.close()
@@ -238,34 +247,6 @@ async function cutSession(revocations: Revocations, session: Session, by: string
   const scope: Scope = { kind: 'session', tenant: session.principal.tenant, sid: session.sid }
   const cause = 'its token was revoked'
   await revocations.revoke({ id: randomUUID(), scope, hold: false, cause, by, wait: 'fence', waitSeconds: 5 })
-}
-
-const pruneEveryMs = 600_000
-
-/** Sign-ins that have ended are forgotten, at the start and every ten minutes. */
-async function keepPruned({ state, log }: Pick<Base, 'state' | 'log'>): Promise<() => void> {
-  await state.sessions.prune(clock.now())
-  const timer = setInterval(() => {
-    state.sessions
-      .prune(clock.now())
-      .catch((error: unknown) => log.warn('sessions were not pruned', {}, error))
-  }, pruneEveryMs)
-  timer.unref()
-  return () => clearInterval(timer)
-}
-
-const settleEveryMs = 30_000
-
-/** What was being connected when the process died or the store went away is settled, at the start and twice a minute. */
-async function keepSettled({ config, log }: Base, { exchange }: Rooms): Promise<() => void> {
-  await exchange.settlePending(config.tenant)
-  const timer = setInterval(() => {
-    exchange
-      .settlePending(config.tenant)
-      .catch((error: unknown) => log.warn('pending connections were not settled', {}, error))
-  }, settleEveryMs)
-  timer.unref()
-  return () => clearInterval(timer)
 }
 
 /** Applies the log; the configuration in force becomes its next entry where it differs from the last. */

@@ -7,6 +7,7 @@ import type { Path } from './document.ts'
 import type { Expanding } from './expanding.ts'
 import type { Expanded } from './expanded.ts'
 import { filePath } from './references.ts'
+import { checkRun } from './run.ts'
 
 /** Everything that the parts of a configuration have to be for each other. */
 export function check(config: Expanded, context: Expanding): void {
@@ -18,6 +19,7 @@ export function check(config: Expanded, context: Expanding): void {
   checkLogin(config, context)
   checkKey(config, context)
   checkSpans(config, context)
+  checkRun(config, context)
 }
 
 function checkLogin(config: Expanded, { report }: Expanding): void {
@@ -78,5 +80,6 @@ function checkSpans({ login, session, limits, record }: Expanded, { report }: Ex
   between(['limits', 'idle'], limits.idle, [1, 86_400])
   between(['limits', 'tunnel'], limits.tunnel, [1, 86_400])
   between(['limits', 'call'], limits.call, [1, 3600])
+  between(['limits', 'child_idle'], limits.child_idle, [1, 7 * 86_400])
   between(['record', 'retention'], record.retention, [3600, 400_000_000])
 }

@@ -110,6 +110,9 @@ export interface Config {
     readonly resultBytes: number
     /** How many requests one principal may have open at the gateway. */
     readonly streams: number
+    /** How many processes of servers there may be, and how long one is kept that nobody asks anything of. */
+    readonly children: number
+    readonly childIdle: Seconds
   }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
   /** Digest of what decides, 16 hex digits: the version of the policy bundle. */

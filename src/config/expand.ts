@@ -32,7 +32,7 @@ export async function expand(written: WrittenConfig, context: Expanding): Promis
     login,
     catalogues,
     report,
-    mayBeEmpty: form === 'dev',
+    mayBeEmpty: form === 'dev' || context.run !== undefined,
   })
   return {
     url,
@@ -57,11 +57,15 @@ export async function expand(written: WrittenConfig, context: Expanding): Promis
 }
 
 /** dev: where MCP clients come, or, where there is no gateway, where servers do. */
-function expandUrl(written: WrittenConfig, listen: Expanded['listen'], { form, report }: Expanding): string {
+function expandUrl(
+  written: WrittenConfig,
+  listen: Expanded['listen'],
+  { form, report, run }: Expanding,
+): string {
   if (written.url !== undefined) return written.url.replace(/\/+$/, '')
   if (form === 'single')
     report.fault(['url'], 'this is missing', 'write the address at which sallyport is reached')
-  const face = fronts(written) ? 'gateway' : 'egress'
+  const face = run !== undefined || fronts(written) ? 'gateway' : 'egress'
   const { address } = listen[face]
   return address.startsWith('unix:') ? `http://127.0.0.1:${ports[face]}` : `http://${address}`
 }
@@ -163,5 +167,7 @@ function expandTimeouts({ limits }: WrittenConfig): Expanded['limits'] {
     arguments: limits?.arguments ?? 262_144,
     result: limits?.result ?? 16_777_216,
     streams: streams ?? 100,
+    children: limits?.children ?? 32,
+    child_idle: inSeconds(limits?.child_idle ?? '30m'),
   }
 }

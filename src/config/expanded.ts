@@ -43,6 +43,8 @@ export interface Expanded {
     readonly arguments: number
     readonly result: number
     readonly streams: number
+    readonly children: number
+    readonly child_idle: number
   }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
 }

@@ -3,12 +3,23 @@ import type { Report } from './report.ts'
 
 export type Form = 'single' | 'dev'
 
+/** A program that is to be run as one of the servers (`sallyport run`), as the command line names it. */
+export interface RunCommand {
+  /** The only server there is, where it is left out. */
+  readonly server?: string
+  readonly command: readonly string[]
+  /** Variables that it gets besides the usual ones. */
+  readonly env: readonly string[]
+}
+
 export interface Expanding {
   readonly form: Form
   /** The configuration file's folder: relative paths begin here. */
   readonly folder: string
   readonly report: Report
   readonly sources: Sources
+  /** A program to be run as one of the servers. */
+  readonly run?: RunCommand
 }
 
 /** Members that are undefined are left out, so they may be absent and never undefined. */

@@ -11,7 +11,8 @@
  */
 export type { Config, VaultSlice } from './config.ts'
 export { ConfigErrors } from './errors.ts'
-export { dataFolder, loadBoth, loadConfig, type Loaded, type LoadOptions } from './load.ts'
+export type { RunCommand } from './expanding.ts'
+export { dataFolder, formOf, loadBoth, loadConfig, type Loaded, type LoadOptions } from './load.ts'
 export { describeApi } from './openapi-api.ts'
 export { readPolicyCases } from './policy-cases.ts'
 export { printConfig } from './print.ts'

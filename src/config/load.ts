@@ -7,7 +7,7 @@ import type { Config } from './config.ts'
 import { type Document, readDocument } from './document.ts'
 import { ConfigErrors } from './errors.ts'
 import { expand } from './expand.ts'
-import type { Form } from './expanding.ts'
+import type { Form, RunCommand } from './expanding.ts'
 import type { Expanded } from './expanded.ts'
 import { reportIssues } from './problems.ts'
 import { type FileFacts, fillIn, type Sources, whyUnreadable } from './references.ts'
@@ -23,6 +23,8 @@ export interface LoadOptions {
   /** Reads the file and what it refers to; the file system by default. */
   readonly readFile?: Sources['readFile']
   readonly random?: (bytes: number) => Uint8Array
+  /** A program to be run as one of the servers. */
+  readonly run?: RunCommand
 }
 
 /** A configuration in both of its forms: what is in force, and its long form for people. */
@@ -50,7 +52,8 @@ export async function loadBoth(path: string, options: LoadOptions): Promise<Load
   const folder = resolve(dirname(path))
   const written = shaped(document, report, sources.env)
   report.settle()
-  const context = { form: options.form, folder, report, sources }
+  const { form, run } = options
+  const context = { form, folder, report, sources, ...(run === undefined ? {} : { run }) }
   const expanded = await expand(written, context)
   check(expanded, context)
   const read = createSecretReader(report, sources, folder)
@@ -72,6 +75,13 @@ export async function dataFolder(path: string, env: LoadOptions['env'] = {}): Pr
     report.fault(['data'], 'this is no path of a folder', 'give a text')
   report.settle()
   return resolve(dirname(path), String(filled))
+}
+
+/** The form that a configuration is written for: dev needs neither a sign-in nor a key, and single both. @throws ConfigErrors */
+export async function formOf(path: string, env: LoadOptions['env']): Promise<Form> {
+  const document = await readSource(path, 'dev', { env, readFile: readRegularFile })
+  const { login, key } = (document.value ?? {}) as { readonly login?: unknown; readonly key?: unknown }
+  return login === undefined && key === undefined ? 'dev' : 'single'
 }
 
 async function readSource(path: string, form: Form, { readFile }: Sources): Promise<Document> {

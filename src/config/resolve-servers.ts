@@ -1,8 +1,11 @@
 import type { Matcher, Server, Tool, Use } from '../model/index.ts'
 import type { Path } from './document.ts'
+import type { RunCommand } from './expanding.ts'
 import type { Expanded, ExpandedRule, ExpandedServer, ExpandedTool, ExpandedUse } from './expanded.ts'
+import type { Sources } from './references.ts'
 import type { Report } from './report.ts'
 import { matcherOf } from './rules.ts'
+import { runEnvironment, runServer } from './run.ts'
 import type { SecretReader } from './secrets.ts'
 import { partsOf } from './uses.ts'
 
@@ -10,6 +13,8 @@ interface Context {
   readonly config: Expanded
   readonly report: Report
   readonly read: SecretReader
+  readonly sources: Sources
+  readonly run?: RunCommand
 }
 
 /** A server with its rules parsed and its secret read. */
@@ -25,6 +30,7 @@ export async function resolveServer(
   return {
     name,
     ...(written.url === undefined ? {} : { url: written.url }),
+    ...resolveRun(name, context),
     resource: written.resource,
     audiences: written.audiences,
     extraAudiences: written.extra_audiences,
@@ -48,6 +54,13 @@ export async function resolveServer(
           },
         }),
     environment: written.environment,
+  }
+}
+
+function resolveRun(name: string, { run, config, sources, report }: Context): Pick<Server, 'stdio'> {
+  if (run === undefined || runServer(config, run) !== name) return {}
+  return {
+    stdio: { command: run.command, env: runEnvironment(run, sources.env, report.document.value) },
   }
 }
 

@@ -42,7 +42,7 @@ export async function resolveConfig(config: Expanded, context: Resolving): Promi
       subjects,
       ...(workflow === undefined ? {} : { workflowClaim: workflow }),
     })),
-    servers: await each(servers, (name, it) => resolveServer(name, it, { config, report, read })),
+    servers: await each(servers, (name, it) => resolveServer(name, it, { ...context, config })),
     downstreams: await each(downstreams, (name, it) => resolveDownstream(name, it, read)),
     budgets: resolveCaps(config),
     data: config.data,
@@ -86,6 +86,8 @@ function resolveLimits(limits: Expanded['limits']): Config['limits'] {
     streams: limits.streams,
     argumentBytes: limits.arguments,
     resultBytes: limits.result,
+    children: limits.children,
+    childIdle: seconds(limits.child_idle),
   }
 }
 

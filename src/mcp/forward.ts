@@ -18,7 +18,7 @@ export interface Watch {
 
 /** Mints the token, and passes message and answer on. Never throws. */
 export function forward(passing: Passing, res: ServerResponse, inside: Inside, watch?: Watch): void {
-  const { access, fronted, call, method, body, head } = passing
+  const { access, call } = passing
   const work =
     call === undefined
       ? workOf(access)
@@ -49,8 +49,21 @@ export function forward(passing: Passing, res: ServerResponse, inside: Inside, w
     return
   }
   if (call !== undefined) timer = setTimeout(() => it.stop(new SallyportError('call_timeout')), inside.callMs)
-  const headers = [...head.leaving, 'authorization', `Bearer ${mint(passing, inside)}`]
-  inside.transport(fronted.origin).send({ path: fronted.path, method, headers, body, length: undefined }, it)
+  send(passing, it, inside)
+}
+
+function send(passing: Passing, it: Relay, inside: Inside): void {
+  const { fronted, call, method, body, head, access, era } = passing
+  const { server, at } = fronted
+  const token = mint(passing, inside)
+  if (at === undefined) {
+    const { session } = head
+    const called = call === undefined ? undefined : { id: call.id, token }
+    inside.stdio.send({ server, access, era, method, session, body, call: called }, it)
+    return
+  }
+  const headers = [...head.leaving, 'authorization', `Bearer ${token}`]
+  inside.transport(at.origin).send({ path: at.path, method, headers, body, length: undefined }, it)
 }
 
 /** What is no call of a tool gets a token that is good for no operation. */

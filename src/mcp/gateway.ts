@@ -24,10 +24,9 @@ export function createGateway(slice: GatewaySlice, deps: GatewayDeps): Gateway {
   const catalogs = new Map<string, Fronted>()
   const alone = slice.servers.length === 1
   for (const server of slice.servers) {
-    if (server.url === undefined) continue
-    const at = new URL(server.url)
+    if (server.url === undefined && server.stdio === undefined) continue
     const endpoint = alone ? '/mcp' : `/${server.name}/mcp`
-    const fronted = { server, origin: at.origin, path: at.pathname, metadata: metadataUrl(server) }
+    const fronted = { server, at: placeOf(server), metadata: metadataUrl(server) }
     endpoints.set(endpoint, fronted)
     catalogs.set(alone ? '/catalog' : `/${server.name}/catalog`, fronted)
     for (const path of metadataPaths(endpoint, alone)) documents.set(path, server)
@@ -61,4 +60,10 @@ export function createGateway(slice: GatewaySlice, deps: GatewayDeps): Gateway {
       closing = true
     },
   }
+}
+
+function placeOf({ url }: Server): Fronted['at'] {
+  if (url === undefined) return undefined
+  const { origin, pathname } = new URL(url)
+  return { origin, path: pathname }
 }

@@ -3,6 +3,7 @@ import type { Transport } from '../egress/index.ts'
 import type { Identity, OpenIdentity } from '../identity/index.ts'
 import type { Access, Clock, Downstream, Gate, JsonObject, LiveWork, Server } from '../model/index.ts'
 import type { Budgets, Policy } from '../policy/index.ts'
+import type { Stdio } from '../stdio/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'
 import type { Calls } from './calls.ts'
 import type { Places } from './places.ts'
@@ -52,6 +53,8 @@ export interface GatewayDeps {
   /** Ends the requests that a call has left behind. */
   readonly endCall: (id: string) => void
   readonly transport: (origin: string) => Transport
+  /** The way to servers without a URL. */
+  readonly stdio: Pick<Stdio, 'send'>
   /** Those of these downstreams to which the person has to connect first. */
   readonly missing: (
     access: Access,
@@ -71,9 +74,8 @@ export interface GatewayDeps {
 /** A server as the gateway serves it. */
 export interface Fronted {
   readonly server: Server
-  readonly origin: string
-  /** Path of its endpoint behind the gateway. */
-  readonly path: string
+  /** Origin and path of its endpoint behind the gateway; absent where it is a program that we start. */
+  readonly at: { readonly origin: string; readonly path: string } | undefined
   readonly metadata: string
 }
 

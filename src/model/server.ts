@@ -47,6 +47,11 @@ export interface Server {
   readonly name: string
   /** Where the gateway reaches it. */
   readonly url?: string
+  /** In place of `url`: a program that speaks on standard input and output, and the whole of its environment. */
+  readonly stdio?: {
+    readonly command: readonly string[]
+    readonly env: Readonly<Record<string, string>>
+  }
   readonly resource: string
   /** What a subject token's `aud` may name to be for this server; by default its resource. */
   readonly audiences: readonly string[]

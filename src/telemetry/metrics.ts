@@ -15,6 +15,10 @@ export interface Metrics {
   readonly leakHits: Counter<'downstream' | 'place'>
   /** Tools whose server changed their definition, until an administrator looks at it. */
   readonly toolsUnderReview: Gauge<'server'>
+  /** Processes of servers that speak on standard input and output. */
+  readonly stdioChildren: Gauge
+  /** Lines of such a server that were nothing, or nothing that anybody waited for. */
+  readonly stdioStray: Counter<'server'>
   readonly ready: Gauge<'part'>
   text(): Promise<string>
   readonly contentType: string
@@ -28,6 +32,7 @@ export function createMetrics(options: { readonly process: boolean }): Metrics {
     countRequest: tallyRequests(registry),
     ...egressMetrics(registers),
     ...roomMetrics(registers),
+    ...stdioMetrics(registers),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }
@@ -90,6 +95,22 @@ function roomMetrics(registers: Registry[]) {
       name: 'sallyport_ready',
       help: 'Whether a part is ready (1) or not (0).',
       labelNames: ['part'],
+      registers,
+    }),
+  }
+}
+
+function stdioMetrics(registers: Registry[]) {
+  return {
+    stdioChildren: new Gauge({
+      name: 'sallyport_stdio_children',
+      help: 'Processes of MCP servers that `sallyport run` has started and that are not gone yet.',
+      registers,
+    }),
+    stdioStray: new Counter({
+      name: 'sallyport_stdio_stray_lines_total',
+      help: 'Lines that such a server wrote to its standard output and that were no message, or one that nobody waited for.',
+      labelNames: ['server'],
       registers,
     }),
   }

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { loadConfig } from '../../src/config/index.ts'
+import { loadConfig, type RunCommand } from '../../src/config/index.ts'
 import { callAdmin } from '../../src/console/index.ts'
 import { type Faces, openFaces } from '../../src/faces.ts'
 import { type Instance, openInstance } from '../../src/wire.ts'
@@ -75,6 +75,9 @@ export async function startInstance(input: {
   readonly ports?: Ports
   /** What stands in for the machine's own. */
   readonly machine?: Pick<Parameters<typeof openInstance>[1], 'lookup' | 'propose'>
+  /** A program to be run as the server, and the variables that there are. */
+  readonly run?: RunCommand
+  readonly env?: Readonly<Record<string, string | undefined>>
 }): Promise<Running> {
   const folder = input.folder ?? temporaryFolder()
   const ports = input.ports ?? (await freePorts())
@@ -82,7 +85,8 @@ export async function startInstance(input: {
     writeFileSync(join(folder, name), text, { mode: 0o600 })
   const path = join(folder, 'sallyport.yaml')
   writeFileSync(path, configuration(ports, input.config(ports, folder), input.front))
-  const config = await loadConfig(path, { form: input.form, env: {} })
+  const { form, run: program, env = {} } = input
+  const config = await loadConfig(path, { form, env, ...(program === undefined ? {} : { run: program }) })
   const instance = await openInstance(config, {
     log: input.log ?? quietLog,
     restored: false,

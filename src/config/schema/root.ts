@@ -201,6 +201,15 @@ export const configSchema = z
             'How many requests one principal may have open at the gateway at once, streams among them.',
           default: 100,
         }),
+        children: z.int().min(1).max(10_000).optional().meta({
+          description:
+            '`sallyport run`: how many processes of the server there may be at once. One principal has a quarter of them at most.',
+          default: 32,
+        }),
+        child_idle: duration.optional().meta({
+          description: '`sallyport run`: how long a process is kept that nobody asks anything of.',
+          default: '30m',
+        }),
       })
       .optional()
       .describe('Timeouts, at least 1s each, and caps.'),

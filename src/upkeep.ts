@@ -1,0 +1,50 @@
+/** What a process does now and then without being asked. */
+import type { Config } from './config/index.ts'
+import type { Exchange } from './exchange/index.ts'
+import type { Clock } from './model/index.ts'
+import type { State } from './storage/index.ts'
+import type { Log } from './telemetry/index.ts'
+
+interface Upkeep {
+  readonly config: Config
+  readonly state: State
+  readonly exchange: Pick<Exchange, 'settlePending'>
+  readonly log: Log
+  readonly clock: Clock
+}
+
+/** Begins it, with the first round done; the returned function ends it. */
+export async function startUpkeep(parts: Upkeep): Promise<() => void> {
+  const stops = [await keepPruned(parts), await keepSettled(parts)]
+  return () => {
+    for (const stop of stops) stop()
+  }
+}
+
+const pruneEveryMs = 600_000
+
+/** Sign-ins that have ended are forgotten, at the start and every ten minutes. */
+async function keepPruned({ state, log, clock }: Upkeep): Promise<() => void> {
+  await state.sessions.prune(clock.now())
+  const timer = setInterval(() => {
+    state.sessions
+      .prune(clock.now())
+      .catch((error: unknown) => log.warn('sessions were not pruned', {}, error))
+  }, pruneEveryMs)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+const settleEveryMs = 30_000
+
+/** What was being connected when the process died or the store went away is settled, at the start and twice a minute. */
+async function keepSettled({ config, log, exchange }: Upkeep): Promise<() => void> {
+  await exchange.settlePending(config.tenant)
+  const timer = setInterval(() => {
+    exchange
+      .settlePending(config.tenant)
+      .catch((error: unknown) => log.warn('pending connections were not settled', {}, error))
+  }, settleEveryMs)
+  timer.unref()
+  return () => clearInterval(timer)
+}
