@@ -112,7 +112,8 @@ export class Answer implements Control {
   }
 
   pause(): void {
-    if (this.waits) this.#parts.hold(this, true)
+    // Before it is begun, too: nothing is passed on while the lease is lapsed.
+    if (this.#state !== 'over') this.#parts.hold(this, true)
   }
 
   resume(): void {

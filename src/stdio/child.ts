@@ -106,6 +106,7 @@ export class Child {
     this.conversation = new Conversation({
       ...slice,
       era: parts.era,
+      now: deps.now,
       say: (message) => this.#say(message),
       stray: () => this.#strayed(),
       hold: (held) => this.#process?.hold(held),

@@ -16,6 +16,7 @@ export interface ConversationParts {
   readonly hold: (held: boolean) => void
   /** The child is of no use: it could not be initialized. */
   readonly useless: () => void
+  readonly now: () => number
   /** When an answer that takes long becomes a stream, and how long one may take; in milliseconds. */
   readonly openAfterMs: number
   readonly answerMs: number
@@ -43,6 +44,8 @@ export interface Asking {
 const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
 const logLevelKey = 'io.modelcontextprotocol/logLevel'
 const probeId = 0
+/** How many questions of a child may wait for their answers. */
+const mostAsks = 100
 
 /**
  * What is said between one child and the clients of its session. Requests get ids of our own, so that no two clients of one
@@ -53,8 +56,8 @@ export class Conversation {
   #last = probeId
   readonly #open = new Map<number, Asked>()
   readonly #holding = new Set<Answer>()
-  /** What the child asks the client, by its ids. */
-  readonly #asks = new Set<RequestId>()
+  /** What the child asks the client, by its ids, with when it did. */
+  readonly #asks = new Map<RequestId, number>()
   readonly #unheard = new Unheard()
   #stream: Answer | undefined
   #probed: ((answer: JsonObject) => void) | undefined
@@ -207,8 +210,10 @@ export class Conversation {
   /** A request of the child: only the older protocol has these. */
   #askedBack({ id, whole }: Request): void {
     const asks = this.#asks
-    const may = this.#parts.era === 'legacy' && asks.size < 100 && !asks.has(id)
-    if (may) asks.add(id)
+    const { era, now, answerMs } = this.#parts
+    for (const [old, at] of asks) if (now() - at > answerMs) asks.delete(old)
+    const may = era === 'legacy' && asks.size < mostAsks && !asks.has(id)
+    if (may) asks.set(id, now())
     if (may && this.#tellClient(whole)) return
     asks.delete(id)
     this.#parts.say({ jsonrpc: '2.0', id, error: { code: -32_601, message: 'The client cannot be asked.' } })

@@ -41,7 +41,7 @@ it('serves the official client and a server on the official SDK, whose tools ask
   const world = await startStdio({
     ports,
     command: [process.execPath, official],
-    env: { EGRESS: `http://127.0.0.1:${ports.egress}`, ORDERS: 'the shop', HIDDEN: 'x' },
+    env: { EGRESS: `http://127.0.0.1:${ports.egress}`, ORDERS: '{api}' },
     named: ['EGRESS', 'ORDERS'],
     tools: `
   "*": { class: read, uses: [] }
@@ -52,7 +52,7 @@ it('serves the official client and a server on the official SDK, whose tools ask
   expect(names.sort()).toEqual(['confirm', 'count', 'hang', 'roots', 'sample', 'show_order'])
 
   const order = await client.callTool({ name: 'show_order', arguments: { id: '7' } })
-  expect(textOf(order)).toBe('200 for the shop')
+  expect(textOf(order)).toBe('200 {"ok":true}')
   expect(world.api.seen.map(({ path }) => path)).toEqual(['/orders/7'])
 
   const steps: number[] = []

@@ -65,6 +65,7 @@ export interface StdioOptions {
   /** Further lines of the configuration. */
   readonly more?: string
   readonly tools?: string
+  /** `{api}` stands for what tools reach through the egress. */
   readonly env?: Readonly<Record<string, string>>
   readonly named?: readonly string[]
   readonly ports?: Ports
@@ -79,7 +80,11 @@ export async function startStdio(options: StdioOptions = {}): Promise<StdioWorld
     incoming.resume().on('end', () => response.end('{"ok":true}'))
   })
   const log: string[] = []
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env }
+  const more = Object.entries(options.env ?? {}).map(([name, value]) => [
+    name,
+    value.replace('{api}', api.url),
+  ])
+  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], ...Object.fromEntries(more) }
   const running = await startInstance({
     form: 'dev',
     front: 'gateway',

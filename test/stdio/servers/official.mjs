@@ -1,16 +1,18 @@
 /** A server on the official SDK. Its tool forwards the token of its call to the egress, by `sallyport/fetch`. */
+import { createSallyport } from '../../../src/fetch.ts'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { z } from 'zod'
 
 const server = new McpServer({ name: 'orders', version: '1.0.0' })
 const text = (value) => ({ content: [{ type: 'text', text: value }] })
-const { EGRESS = '', ORDERS = '' } = process.env
+const { EGRESS = 'http://127.0.0.1:9180', ORDERS = '' } = process.env
+const sallyport = createSallyport({ egress: EGRESS, accept: 'subject-token' })
 
 server.registerTool('show_order', { inputSchema: { id: z.string() } }, async ({ id }, extra) => {
-  const authorization = `Bearer ${extra._meta?.['dev.sallyport/token']}`
-  const answer = await fetch(`${EGRESS}/downstream/orders/orders/${id}`, { headers: { authorization } })
-  return text(`${answer.status} for ${ORDERS}`)
+  const fetchFor = sallyport.session(String(extra._meta?.['dev.sallyport/token']))
+  const answer = await fetchFor(`${ORDERS}/orders/${id}`)
+  return text(`${answer.status} ${await answer.text()}`)
 })
 server.registerTool('count', { inputSchema: { to: z.number() } }, async ({ to }, extra) => {
   for (let progress = 1; progress <= to; progress++)
