@@ -1,4 +1,4 @@
-/** What the server of docs/recipes.md that verifies the call token refuses, asked past the gateway. */
+/** What the servers of docs/recipes.md that verify the call token refuse, asked past the gateway. */
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -49,7 +49,7 @@ const headers = {
   'mcp-protocol-version': '2025-11-25',
 }
 
-async function open(): Promise<Verified> {
+async function open(file: string): Promise<Verified> {
   const atOther: string[] = []
   const other = createServer((request, response) => {
     atOther.push(request.headers.authorization ?? '')
@@ -62,7 +62,7 @@ async function open(): Promise<Verified> {
     other.closeAllConnections()
     other.close()
   })
-  const scene = await startScene('verifying.mjs', {
+  const scene = await startScene(file, {
     needs: needs!,
     configuration: configuration(`http://127.0.0.1:${(other.address() as AddressInfo).port}/mcp`),
     env: (url) => ({ SALLYPORT_URL: url, RESOURCE: `${url}/crm/mcp` }),
@@ -107,18 +107,20 @@ async function refused(scene: Verified, token: string | undefined, tool?: string
 
 const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-describe.skipIf(needs === undefined)('the recipe that verifies', () => {
+const files = ['verifying.mjs', 'python-verifying.py']
+
+describe.skipIf(needs === undefined).each(files)('the recipe that verifies, %s', (file) => {
   it('works for a token of its own call, whose use at the egress is over with the call', async () => {
-    const scene = await open()
+    const scene = await open(file)
     const token = await scene.tokenOf('search_orders')
     expect(scene.arrivals).toHaveLength(1)
     expect(claimsOf(token)).toMatchObject({ sub: 'alice', sp: { tool: 'search_orders' } })
-    expect(await scene.ask(token)).toMatch(/^200 403 .*call_ended/)
+    expect(await scene.ask(token)).toMatch(/^200 .*403 .*call_ended/)
     expect(scene.arrivals).toHaveLength(1)
   })
 
   it('refuses everything that is no token, and every token that is not for it', async () => {
-    const scene = await open()
+    const scene = await open(file)
     const client = await scene.signIn('alice', { ttl: 600, server: 'crm' })
     const session = await mint(scene.running, 'crm', client)
     expect(session.status, JSON.stringify(session.body)).toBe(200)
@@ -133,7 +135,7 @@ describe.skipIf(needs === undefined)('the recipe that verifies', () => {
   })
 
   it('refuses a token that was forged or changed', async () => {
-    const scene = await open()
+    const scene = await open(file)
     const token = await scene.tokenOf('search_orders')
     const [head = '', payload = '', signature = ''] = token.split('.')
     const header = JSON.parse(Buffer.from(head, 'base64url').toString())
@@ -159,18 +161,17 @@ describe.skipIf(needs === undefined)('the recipe that verifies', () => {
   })
 
   it('refuses the token of a call whose time is over', async () => {
-    const scene = await open()
+    const scene = await open(file)
     const token = await scene.tokenOf('search_orders', 'crm', 3)
-    expect(await scene.ask(token)).toMatch(/^200 403 .*call_ended/)
     await pause(claimsOf(token).exp * 1000 - Date.now() + 50)
     expect(await refused(scene, token)).toBe('401')
   })
 
   it('runs no other tool than the one that the token names', async () => {
-    const scene = await open()
+    const scene = await open(file)
     const token = await scene.tokenOf('search_orders')
-    const other = '200 The token is for a call of another tool'
-    expect(await refused(scene, token, 'refund')).toBe(other)
+    const other = /^200 .*The token is for a call of another tool$/
+    expect(await refused(scene, token, 'refund')).toMatch(other)
     const { running, toServer, signIn } = scene
     await fetch(`${running.faces.gateway!.url}/crm/mcp`, {
       method: 'POST',
@@ -179,6 +180,6 @@ describe.skipIf(needs === undefined)('the recipe that verifies', () => {
     })
     const listing = toServer.seen.at(-1)!.headers.authorization!.slice('Bearer '.length)
     expect(claimsOf(listing).sp.call).toBeTypeOf('string')
-    expect(await refused(scene, listing)).toBe(other)
+    expect(await refused(scene, listing)).toMatch(other)
   })
 })

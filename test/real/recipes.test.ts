@@ -20,6 +20,7 @@ const recipes: Readonly<Record<string, string>> = {
   'go-sdk.go': newer,
   'no-sdk.mjs': older,
   'verifying.mjs': newer,
+  'python-verifying.py': newer,
 }
 
 const bearerOf = (headers: { readonly authorization?: string | undefined }) =>

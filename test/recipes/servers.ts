@@ -2,11 +2,11 @@
 
 import { once } from 'node:events'
 import { symlinkSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { temporaryFolder } from '../kit/folder.ts'
-import { freePort, startDaemon, untilReady } from '../kit/parts/process.ts'
+import { startDaemon, untilReady } from '../kit/parts/process.ts'
 import type { Recipes } from '../kit/parts/recipes.ts'
 import { programNamed } from './document.ts'
 
@@ -19,7 +19,7 @@ export async function startServer(
   const folder = temporaryFolder()
   writeFileSync(join(folder, file), programNamed(file))
   const { program, args, ...more } = commandFor(folder, file, needs)
-  const port = await freePort()
+  const port = await portOfOurs()
   const daemon = await startDaemon({
     program,
     args,
@@ -29,6 +29,25 @@ export async function startServer(
   onTestFinished(() => daemon.stop())
   await untilReady(file, daemon, () => listens(port), 30)
   return `http://127.0.0.1:${port}`
+}
+
+/**
+ * A free port below those that the system gives out by itself: a program takes its time until it listens, and meanwhile
+ * nobody else is to get it.
+ */
+async function portOfOurs(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
+    const probe = createServer().listen(port, '127.0.0.1')
+    const free = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!free) continue
+    probe.close()
+    await once(probe, 'close')
+    return port
+  }
 }
 
 async function listens(port: number): Promise<boolean> {

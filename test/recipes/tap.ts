@@ -17,10 +17,11 @@ export interface Tap {
   readonly seen: Passed[]
   /** What becomes of the paths that pass: a server that asks for something else than its program says. */
   rewrite: (path: string) => string
+  /** Where it leads to: an address without a path. */
+  target: string
 }
 
-export async function startTap(target: string): Promise<Tap> {
-  const { hostname, port, host } = new URL(target)
+export async function startTap(target = ''): Promise<Tap> {
   const seen: Passed[] = []
   const server = createServer((incoming, answer) => {
     void buffer(incoming).then(
@@ -28,6 +29,7 @@ export async function startTap(target: string): Promise<Tap> {
         const { method = '', url = '', headers } = incoming
         seen.push({ method, path: url, headers, body: String(body) })
         const path = tap.rewrite(url)
+        const { hostname, port, host } = new URL(tap.target)
         const onward = request({ hostname, port, method, path, headers: { ...headers, host } }, (it) => {
           answer.writeHead(it.statusCode ?? 502, it.headers)
           it.pipe(answer)
@@ -48,6 +50,7 @@ export async function startTap(target: string): Promise<Tap> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
     rewrite: (path) => path,
+    target,
   }
   return tap
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished } from 'vitest'
 import { queryRecords } from '../../src/audit/index.ts'
-import { freePorts, type Running, startInstance } from '../kit/instance.ts'
+import { type Running, startInstance } from '../kit/instance.ts'
 import type { Recipes } from '../kit/parts/recipes.ts'
 import { type ClientVersion, type Connected, connect } from './clients.ts'
 import { configuration } from './document.ts'
@@ -57,24 +57,19 @@ export interface SceneOptions {
 
 export async function startScene(file: string, options: SceneOptions): Promise<Scene> {
   const { needs, env = () => ({}), path = '/mcp' } = options
-  const ports = await freePorts()
   const { url: api, arrivals } = await startApi()
-  const toEgress = await startTap(`http://127.0.0.1:${ports.egress}`)
-  const server = await startServer(
-    file,
-    { ...env(`http://127.0.0.1:${ports.gateway}`), EGRESS: toEgress.url },
-    needs,
-  )
-  const toServer = await startTap(server)
+  const toServer = await startTap()
   const running = await startInstance({
     form: 'dev',
     front: 'gateway',
-    ports,
     config: () =>
       (options.configuration ?? configuration)
         .replaceAll('http://127.0.0.1:3000', toServer.url)
         .replaceAll('https://orders.acme.example', api),
   })
+  const toEgress = await startTap(running.egress)
+  const settings = { ...env(running.instance.config.url), EGRESS: toEgress.url }
+  toServer.target = await startServer(file, settings, needs)
   const { servers } = running.instance.config
   for (const { name: server } of servers) {
     for (const user of people) {
