@@ -40,10 +40,14 @@ function wordsOf(options: ExplainOptions): ExplainWords {
     'groupsIncomplete',
     'client',
     'tool',
+    'args',
     'class',
     'downstream',
     'method',
     'path',
+    'request',
+    'body',
+    'type',
   ] as const
   const given = optional.filter((name) => options[name] !== undefined).map((name) => [name, options[name]])
   return { ...(Object.fromEntries(given) as Partial<ExplainWords>), groups: group }
@@ -122,7 +126,14 @@ export function addPolicyVerbs(program: Command): void {
     .option('--class <class>', 'the class that the call was given')
     .option('--downstream <name>', 'what the request goes to; without it: may the tool be called at all?')
     .option('--method <method>')
-    .option('--path <path>', 'below the base path of the downstream, without a query')
+    .option('--path <path>', 'below the base path of the downstream')
+    .option('--args <json>', 'the parameters of the call: would the request be held to them?')
+    .option(
+      '--request <line>',
+      'or method and address as a server sends them: "POST https://orders.example/orders/7"',
+    )
+    .option('--body <text>', 'the body of the request')
+    .option('--type <media type>', 'what the body is', 'application/json')
     .option('--form <form>', asForm, 'single')
     .action(verb(explainFor))
   addComparing(program)

@@ -17,9 +17,13 @@ const policyCase = z.strictObject({
   client: text.optional(),
   tool: text.optional(),
   class: riskClass.optional(),
-  downstream: text,
-  method: text,
-  path: z.string().startsWith('/'),
+  args: z.record(z.string(), z.unknown()).optional(),
+  downstream: text.optional(),
+  method: text.optional(),
+  path: z.string().startsWith('/').optional(),
+  request: text.optional(),
+  body: z.string().max(65_536).optional(),
+  type: text.optional(),
   expect: text,
 })
 
@@ -33,9 +37,10 @@ export function readPolicyCases(content: string, file: string) {
     report.fault(place, `this is not as expected (${code})`, 'write the questions as docs/policy.md has them')
   }
   report.settle()
-  return (parsed.data ?? []).map(({ groups = [], groups_incomplete: groupsIncomplete, ...rest }) => ({
+  return (parsed.data ?? []).map(({ groups = [], groups_incomplete: groupsIncomplete, args, ...rest }) => ({
     ...present(rest),
     ...(groupsIncomplete === undefined ? {} : { groupsIncomplete }),
+    ...(args === undefined ? {} : { args: JSON.stringify(args) }),
     groups,
   }))
 }

@@ -1,9 +1,11 @@
 import type { Facts, Principal, RiskClass } from '../model/index.ts'
 import type { Explanation, Policy } from '../policy/index.ts'
+import { type Asked, askedOf, type AskedWords, factsOfAsked } from './asked.ts'
+import { explainHeld, type Explained } from './explain-held.ts'
 import { exit, type ExitCode, type Output, say } from './output.ts'
 
 /** The question: may this principal do that? */
-export interface ExplainWords {
+export interface ExplainWords extends AskedWords {
   readonly server?: string
   readonly user?: string
   readonly workload?: string
@@ -12,13 +14,7 @@ export interface ExplainWords {
   /** The list of groups is not whole, as when an IdP cuts it. */
   readonly groupsIncomplete?: boolean
   readonly client?: string
-  readonly tool?: string
   readonly class?: RiskClass
-  /** These three together say a request; without them it is asked whether the tool may be called at all. */
-  readonly downstream?: string
-  readonly method?: string
-  /** The path below the downstream's base path, percent-encoded, without a query. */
-  readonly path?: string
 }
 
 export interface ExplainTerms {
@@ -37,63 +33,51 @@ export interface ExplainTerms {
  * downstream that the policy lets it name. Exit codes: 0 allowed, 3 denied, 2 a question that cannot be put.
  */
 export function explain(words: ExplainWords, terms: ExplainTerms, output: Output): ExitCode {
-  const facts = factsOf(words, terms)
-  if (typeof facts === 'string') {
-    say(output, { ok: false, error: facts }, () => [facts])
+  const question = questionOf(words, terms)
+  if (typeof question === 'string') {
+    say(output, { ok: false, error: question }, () => [question])
     return exit.usage
   }
-  const explanation = explanationOf(facts, terms.policy)
+  const explanation = explanationOf(question, terms.policy)
   say(output, explanation, () => linesOf(explanation))
   return explanation.decision === 'allow' ? exit.done : exit.denied
 }
 
-/** What decides a request, or whether a tool may be called. */
-export function explanationOf(facts: Facts, policy: Policy): Explanation {
-  return facts.downstream === undefined ? policy.explainCall(facts) : policy.explain(facts)
+/** A question, ready to be decided. */
+export interface Question {
+  readonly facts: Facts
+  readonly asked: Asked
 }
 
-/** The facts of a question, or why it cannot be put. */
-export function factsOf(words: ExplainWords, terms: ExplainTerms): Facts | string {
+/** What decides a request, or whether a tool may be called; and what the egress would then do with the request. */
+export function explanationOf({ facts, asked }: Question, policy: Policy): Explained {
+  if (facts.downstream === undefined) return policy.explainCall(facts)
+  return explainHeld(policy.explain(facts), asked, facts, policy)
+}
+
+/** The question in the words of those who decide, or why it cannot be put. */
+export function questionOf(words: ExplainWords, terms: ExplainTerms): Question | string {
   const principal = principalOf(words, terms)
   if (typeof principal === 'string') return principal
   const server = words.server ?? (terms.servers.length === 1 ? terms.servers[0] : undefined)
   if (server === undefined) return 'there are several servers: say which with --server'
-  const request = requestOf(words, server, terms)
-  if (typeof request === 'string') return request
+  const asked = askedOf(words, server, terms.policy)
+  if (typeof asked === 'string') return asked
   const { tool } = words
-  return {
+  const facts = {
     principal,
     client: words.client ?? 'unnamed',
     server,
     groups: words.groups,
     groupsComplete: words.groupsIncomplete !== true,
     ...(tool === undefined ? {} : { tool }),
-    ...(tool !== undefined && terms.underReview?.(server, tool) === true ? { underReview: true } : {}),
+    ...(tool !== undefined && terms.underReview?.(server, tool) === true
+      ? { underReview: true as const }
+      : {}),
     ...(words.class === undefined ? {} : { class: words.class }),
-    ...request,
+    ...factsOfAsked(asked, server, terms.policy),
   }
-}
-
-/** The facts of the request that is asked about; none where only the call of a tool is. */
-function requestOf(
-  { tool, downstream: name, method, path }: ExplainWords,
-  server: string,
-  { policy }: ExplainTerms,
-): Pick<Facts, 'downstream' | 'operation' | 'audienceGranted'> | string {
-  if (name === undefined || method === undefined || path === undefined) {
-    const given = [name, method, path].some((it) => it !== undefined)
-    if (given || tool === undefined)
-      return 'say what is asked for with --downstream, --method and --path, or a call alone with --tool'
-    return {}
-  }
-  const downstream = policy.downstream(name)
-  const operation =
-    downstream === undefined ? undefined : policy.match(downstream, method.toUpperCase(), path)
-  return {
-    downstream: name,
-    ...(operation === undefined ? {} : { operation }),
-    audienceGranted: policy.reachable(server).includes(name),
-  }
+  return { facts, asked }
 }
 
 function principalOf(

@@ -1,4 +1,4 @@
-import { type ExplainTerms, type ExplainWords, explanationOf, factsOf } from './explain.ts'
+import { type ExplainTerms, type ExplainWords, explanationOf, questionOf } from './explain.ts'
 import { exit, type ExitCode, type Output, say } from './output.ts'
 
 /** A question and the answer that it should have: `allow`, `deny`, or the reason code of the denial. */
@@ -33,9 +33,9 @@ export function testPolicy(cases: readonly PolicyCase[], terms: ExplainTerms, ou
 
 function testCase(it: PolicyCase, terms: ExplainTerms): Tested {
   const { name, expect: expected } = it
-  const facts = factsOf(it, terms)
-  if (typeof facts === 'string') return { name, ok: false, expected, got: facts, rule: 'the question' }
-  const { decision, reason, rule } = explanationOf(facts, terms.policy)
+  const question = questionOf(it, terms)
+  if (typeof question === 'string') return { name, ok: false, expected, got: question, rule: 'the question' }
+  const { decision, reason, rule } = explanationOf(question, terms.policy)
   const got = decision === 'allow' ? 'allow' : reason
   return { name, ok: expected === got || expected === decision, expected, got, rule }
 }

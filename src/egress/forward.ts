@@ -8,7 +8,7 @@ import { type Authority, defaultPort, readAuthority, type Scheme, withoutDefault
 import type { Arrived, Routed } from './context.ts'
 import type { KnownAccess } from './known.ts'
 import { match } from './match.ts'
-import { carriesToken, checkQuery, normalisePath, type Target } from './path.ts'
+import { carriesToken, checkQuery, normalisePath, readTarget, type Target } from './path.ts'
 import { readProxyToken } from './proxy-token.ts'
 import { type Doorplate, leavingOf, readCurrent } from './receive.ts'
 import { recordRefusal } from './settle.ts'
@@ -111,6 +111,17 @@ function readUrl(url: string): { readonly asked: Asked; readonly base: string } 
 
 function same(one: Authority, other: Authority): boolean {
   return one.host === other.host && one.port === other.port
+}
+
+/**
+ * What a URL or a path of the egress asks for, without anybody asking.
+ * @throws request_malformed, path_ambiguous, token_ambiguous, not_found, forward_unknown, forward_ambiguous
+ */
+export function targetOf(url: string, server: string, policy: Policy): Target {
+  const target = isForward(url) ? locate(readUrl(url).asked, server, policy) : readTarget(url)
+  if (target === undefined) throw new SallyportError('not_found')
+  if (carriesToken(target.query)) throw new SallyportError('token_ambiguous')
+  return target
 }
 
 /**

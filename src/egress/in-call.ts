@@ -1,18 +1,11 @@
 import type { Audit } from '../audit/index.ts'
-import {
-  asSallyportError,
-  type JsonObject,
-  type Observed,
-  type OpenCalls,
-  type ReasonCode,
-  SallyportError,
-} from '../model/index.ts'
+import { asSallyportError, type OpenCalls, SallyportError } from '../model/index.ts'
 import type { HeldUse, Policy } from '../policy/index.ts'
 import type { Log } from '../telemetry/index.ts'
 import { bind } from './bind.ts'
 import type { Body } from './body.ts'
 import type { Bound, Permitted } from './context.ts'
-import { hold, type Outgoing } from './hold/hold.ts'
+import { holdOrObserve } from './hold/observe.ts'
 import { callRule, findOpen } from './open-call.ts'
 import { recordDenial } from './settle.ts'
 
@@ -22,38 +15,19 @@ import { recordDenial } from './settle.ts'
  * @throws call_ended, call_*_exceeded, and what `hold` throws
  */
 export function bindToCall({ permitted, use }: Held, body: Body, calls: OpenCalls): Bound {
-  const { access, head, target } = permitted
+  const { access, head, target, server, permit } = permitted
   const open = access.call === undefined ? undefined : findOpen(access.call, calls)
   if (open === undefined) throw new SallyportError('call_ended', { rule: callRule })
   const outgoing = { path: target.path, query: target.query, head, body }
-  const { held, observed } = holdOrObserve({ permitted, use }, outgoing, open.arguments)
+  const { held, observed } = holdOrObserve(outgoing, use, open.arguments, {
+    server,
+    operation: permit.operation,
+  })
   const own = { ...target, path: held.path, query: held.query }
   const bound = bind({ ...permitted, head: held.head, target: own }, held.body)
   const spent = open.spend(use.place, use.use.times)
   if (spent !== undefined) throw new SallyportError(spent, { rule: use.place })
   return observed === undefined ? bound : { ...bound, observed }
-}
-
-const differing: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
-  'call_parameter_mismatch',
-  'call_field_unbound',
-])
-
-/** A read of a server that is observed goes out as it came where its call does not say so. */
-function holdOrObserve(
-  { permitted, use }: Held,
-  outgoing: Outgoing,
-  args: JsonObject,
-): { readonly held: Outgoing; readonly observed?: Observed } {
-  try {
-    return { held: hold(outgoing, use, args) }
-  } catch (error) {
-    const { code, facts } = asSallyportError(error)
-    const { server, permit } = permitted
-    const passes = server.observe === true && permit.operation.class === 'read' && differing.has(code)
-    if (!passes) throw error
-    return { held: outgoing, observed: { reason: code, rule: facts.rule ?? use.place } }
-  }
 }
 
 /** A permitted request of a call, and how it is held. */

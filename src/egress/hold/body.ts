@@ -1,11 +1,11 @@
 import { type JsonObject, parameterAt, parseStrictJson } from '../../model/index.ts'
-import type { Binding, HeldUse } from '../../policy/index.ts'
+import type { Binding } from '../../policy/index.ts'
 import { type Body, wholeBodyBytes } from '../body.ts'
 import { comparableName } from '../strip.ts'
 import { holdFields } from './fields.ts'
 import { holdMembers } from './members.ts'
 import { alikeTo } from './names.ts'
-import { refuse } from './refuse.ts'
+import { type Holding, mismatch, refuse } from './refuse.ts'
 
 /** A body with the headers that say what it is. */
 export interface Carried {
@@ -22,13 +22,13 @@ export function readsBody({ body, rest }: Binding): boolean {
  * A body that says what the call says, written anew.
  * @throws call_parameter_mismatch, call_field_unbound, call_body_unreadable, json_malformed, json_ambiguous
  */
-export function holdBody({ head, body }: Carried, held: HeldUse, call: JsonObject): Carried {
+export function holdBody({ head, body }: Carried, held: Holding, call: JsonObject): Carried {
   const { binding, place } = held
   if (!readsBody(binding)) return { head, body }
   if (body.kind === 'none') {
     for (const { source } of binding.body) {
-      if (parameterAt(call, source.parameter) !== undefined)
-        throw refuse('call_parameter_mismatch', source.place)
+      const wanted = parameterAt(call, source.parameter)
+      if (wanted !== undefined) throw mismatch(held, source, { wanted, found: undefined })
     }
     return { head, body }
   }
@@ -44,13 +44,13 @@ export function holdBody({ head, body }: Carried, held: HeldUse, call: JsonObjec
   }
 }
 
-function holdJson(text: string, held: HeldUse, call: JsonObject): string {
+function holdJson(text: string, held: Holding, call: JsonObject): string {
   const value = parseStrictJson(text)
   holdMembers(value, held, call)
   return JSON.stringify(value)
 }
 
-function holdForm(text: string, { binding, place }: HeldUse, call: JsonObject): string {
+function holdForm(text: string, { binding, place, tell }: Holding, call: JsonObject): string {
   const { body, free, query, rest } = binding
   // What lies deeper than a name is spelt in as many ways as there are readers of forms.
   if ([...body.map(({ pointer }) => pointer), ...free.body].some(({ length }) => length !== 1))
@@ -62,6 +62,8 @@ function holdForm(text: string, { binding, place }: HeldUse, call: JsonObject): 
     rest,
     alike: alikeTo([...bound.keys(), ...query.keys()]),
     place,
+    where: 'body' as const,
+    ...(tell === undefined ? {} : { tell }),
   }
   return holdFields(text, terms, call)
 }

@@ -1,9 +1,9 @@
 import type { JsonObject } from '../../model/index.ts'
-import type { HeldUse } from '../../policy/index.ts'
 import { type Carried, holdBody } from './body.ts'
 import { holdFields } from './fields.ts'
 import { alikeTo } from './names.ts'
 import { holdPath } from './path.ts'
+import type { Holding } from './refuse.ts'
 
 /** What a call's parameters can fix of a request. */
 export interface Outgoing extends Carried {
@@ -19,7 +19,7 @@ export interface Outgoing extends Carried {
  * nothing is bound in passes as it is. Pure.
  * @throws call_parameter_mismatch, call_field_unbound, call_body_unreadable, json_malformed, json_ambiguous
  */
-export function hold(outgoing: Outgoing, held: HeldUse, call: JsonObject): Outgoing {
+export function hold(outgoing: Outgoing, held: Holding, call: JsonObject): Outgoing {
   const { path, query } = outgoing
   return {
     path: held.binding.path.size === 0 ? path : holdPath(path, held, call),
@@ -29,7 +29,7 @@ export function hold(outgoing: Outgoing, held: HeldUse, call: JsonObject): Outgo
 }
 
 /** A name that is bound in the body may not stand in the query instead: servlets read both as one, the query first. */
-function holdQuery(query: string, { binding, place }: HeldUse, call: JsonObject): string {
+function holdQuery(query: string, { binding, place, tell }: Holding, call: JsonObject): string {
   const { query: bound, body, free, rest } = binding
   if (bound.size === 0 && body.length === 0 && !rest) return query
   const inBody = body.flatMap(({ pointer }) => (pointer.length === 1 ? pointer : []))
@@ -39,6 +39,8 @@ function holdQuery(query: string, { binding, place }: HeldUse, call: JsonObject)
     rest,
     alike: alikeTo([...bound.keys(), ...inBody]),
     place,
+    where: 'query' as const,
+    ...(tell === undefined ? {} : { tell }),
   }
   const written = holdFields(query.slice(1), terms, call)
   return written === '' ? '' : `?${written}`

@@ -1,13 +1,14 @@
 import { type JsonObject, parameterAt } from '../../model/index.ts'
-import { decodePath, type HeldUse } from '../../policy/index.ts'
-import { refuse } from './refuse.ts'
+import { decodePath } from '../../policy/index.ts'
+import { type Holding, mismatch, refuse } from './refuse.ts'
 import { sameText } from './values.ts'
 
 /**
  * A path whose bound parameters are those of the call, written anew: each segment decoded once, compared, encoded.
  * @throws call_parameter_mismatch
  */
-export function holdPath(path: string, { binding, place }: HeldUse, call: JsonObject): string {
+export function holdPath(path: string, held: Holding, call: JsonObject): string {
+  const { binding, place } = held
   const { template, path: bound } = binding
   const texts = decodePath(path) ?? []
   const found = new Map<string, string>()
@@ -24,7 +25,7 @@ export function holdPath(path: string, { binding, place }: HeldUse, call: JsonOb
     const text = found.get(name)
     const wanted = parameterAt(call, source.parameter)
     if (text === undefined || wanted === undefined || !sameText(text, wanted))
-      throw refuse('call_parameter_mismatch', source.place)
+      throw mismatch(held, source, { wanted, found: text })
   }
   return written
 }
