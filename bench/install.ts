@@ -95,7 +95,7 @@ async function obtainEnvoy(): Promise<string> {
   return join(folder, 'envoy')
 }
 
-const goFiles = ['main.go', 'upstream.go', 'open.go', 'streams.go'].map((name) =>
+const goFiles = ['main.go', 'mcp.go', 'upstream.go', 'open.go', 'streams.go'].map((name) =>
   fileURLToPath(new URL(`load/${name}`, import.meta.url)),
 )
 

@@ -20,8 +20,8 @@ export interface WrkOptions {
   readonly bodyBytes?: number
   /** Path of a file with a token per line: each request takes the next one. */
   readonly tokens?: string
-  /** Path of a file that is the form to send. */
-  readonly form?: string
+  /** Path of a file that is the body to send; its `Content-Type` is one of the headers. */
+  readonly body?: string
 }
 
 /** Milliseconds; `status` counts answers above 399 and `socket` connections that failed. */
@@ -60,13 +60,13 @@ export const endGenerators = (): void => ending.abort()
 /** Closed loop: as many requests as the contender answers. */
 export async function wrk(aim: Aim, options: WrkOptions): Promise<WrkResult> {
   const headers = Object.entries(aim.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
-  const { connections, seconds, method, bodyBytes, tokens, form } = options
+  const { connections, seconds, method, bodyBytes, tokens, body } = options
   const shape = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', script]
   const env = {
     ...(method === undefined ? {} : { WRK_METHOD: method }),
     ...(bodyBytes === undefined ? {} : { WRK_BODY_BYTES: String(bodyBytes) }),
     ...(tokens === undefined ? {} : { WRK_TOKENS: tokens }),
-    ...(form === undefined ? {} : { WRK_FORM: form }),
+    ...(body === undefined ? {} : { WRK_BODY: body }),
   }
   return (await outputOf(options.wrk, [...shape, ...headers, aim.origin + aim.path], env)) as WrkResult
 }

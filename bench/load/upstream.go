@@ -15,7 +15,7 @@ import (
 
 // upstream answers by the last segment of the path, so that a proxy may put a prefix before it: echo (the headers as
 // they came), digest (SHA-256 of each header's value), sink (takes a body, says its length), sse (a stream without an
-// end), count.
+// end), mcp (an MCP server), count.
 func upstream(args []string) error {
 	flags := flag.NewFlagSet("upstream", flag.ExitOnError)
 	address := flags.String("listen", "127.0.0.1:0", "")
@@ -45,6 +45,8 @@ func upstream(args []string) error {
 			}
 		case "sse":
 			stream(w, r)
+		case "mcp":
+			mcp(w, r)
 		default:
 			http.NotFound(w, r)
 		}

@@ -1,7 +1,7 @@
 -- One thread of wrk. Options by environment, since wrk's own arguments go to every thread alike:
 --   WRK_METHOD  the method; WRK_BODY_BYTES  length of the body that is sent
 --   WRK_TOKENS  a file with one bearer token per line: each request takes the next, and the run ends with the last
---   WRK_FORM    a file with the body itself, sent as a form
+--   WRK_BODY    a file with the body itself; its Content-Type is one of the headers
 -- The last line it prints is one JSON object.
 
 local tokens
@@ -10,12 +10,11 @@ function init(args)
   local method = os.getenv("WRK_METHOD") or "GET"
   local bytes = tonumber(os.getenv("WRK_BODY_BYTES") or "0")
   local body = bytes > 0 and string.rep("x", bytes) or nil
-  local form = os.getenv("WRK_FORM")
-  if form then
-    local file = assert(io.open(form))
+  local written = os.getenv("WRK_BODY")
+  if written then
+    local file = assert(io.open(written))
     body = file:read("*a")
     file:close()
-    wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
   end
   wrk.method = method
   wrk.body = body

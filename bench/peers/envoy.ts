@@ -40,7 +40,11 @@ const secret = {
   generic_secret: { secret: { inline_string: `Bearer ${injectedValue}` } },
 }
 
-function configuration(port: number, { tokens, folder, upstream }: Setup, cache: object): object {
+const configuration = (port: number, { tokens, folder, upstream }: Setup, cache: object): object =>
+  envoyConfiguration(port, upstream, filters(tokens.jwk, folder, cache))
+
+/** One listener before one upstream, with these filters. */
+export function envoyConfiguration(port: number, upstream: string, httpFilters: object[]): object {
   const next = new URL(upstream)
   return {
     node: { id: 'bench', cluster: 'bench' },
@@ -49,7 +53,7 @@ function configuration(port: number, { tokens, folder, upstream }: Setup, cache:
         {
           name: 'in',
           address: { socket_address: { address: '127.0.0.1', port_value: port } },
-          filter_chains: [{ filters: [manager(filters(tokens.jwk, folder, cache))] }],
+          filter_chains: [{ filters: [manager(httpFilters)] }],
         },
       ],
       clusters: [
@@ -93,6 +97,11 @@ const manager = (httpFilters: object[]) => ({
   },
 })
 
+export const routerFilter = {
+  name: 'envoy.filters.http.router',
+  typed_config: { '@type': extension('filters.http.router.v3.Router') },
+}
+
 const filters = (jwk: object, folder: string, cache: object) => [
   {
     name: 'envoy.filters.http.jwt_authn',
@@ -130,8 +139,5 @@ const filters = (jwk: object, folder: string, cache: object) => [
       },
     },
   },
-  {
-    name: 'envoy.filters.http.router',
-    typed_config: { '@type': extension('filters.http.router.v3.Router') },
-  },
+  routerFilter,
 ]

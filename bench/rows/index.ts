@@ -1,6 +1,7 @@
 import type { Row } from '../bench.ts'
 import { large, uploads } from './bodies.ts'
 import { c1, c256, c32 } from './closed-loop.ts'
+import { gateway } from './gateway.ts'
 import { memory } from './memory.ts'
 import { mint } from './mint.ts'
 import { open } from './open-loop.ts'
@@ -20,4 +21,5 @@ export const rows: readonly Row[] = [
   memory,
   start,
   mint,
+  ...gateway,
 ]

@@ -65,9 +65,10 @@ async function endpointSpeed(bench: Bench): Promise<Sample> {
     const { egress, form, capability } = contender
     const file = join(folder, 'form')
     writeFileSync(file, form, { mode: 0o600 })
-    const headers = { ...callerHeaders, 'Sallyport-Capability': capability }
+    const type = { 'Content-Type': 'application/x-www-form-urlencoded' }
+    const headers = { ...callerHeaders, ...type, 'Sallyport-Capability': capability }
     const aim = { origin: egress, path: '/oauth2/token', headers }
-    const options = { wrk: bench.tools.wrk, connections: 32, method: 'POST', form: file }
+    const options = { wrk: bench.tools.wrk, connections: 32, method: 'POST', body: file }
     const warm = await wrk(aim, { ...options, seconds: bench.options.warmSeconds })
     const [cpuBefore, coreBefore] = [cpuOf(contender.pid), coreTimes()]
     const result = await wrk(aim, { ...options, seconds: bench.options.seconds })

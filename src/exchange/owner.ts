@@ -52,7 +52,10 @@ export function reaches(scope: Scope, work: Work): boolean {
       cut.tenant === principal.tenant
     )
   }
-  if (scope.tenant !== principal.tenant) return false
+  return scope.tenant === principal.tenant && isWithin(scope, work)
+}
+
+function isWithin(scope: Exclude<Scope, { kind: 'user' }>, work: Work): boolean {
   switch (scope.kind) {
     case 'tenant':
       return true

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseParameter } from '../../policy/index.ts'
-import { parseName, parseRule, ruleKinds } from '../rules.ts'
+import { parseName, parseRule, ruleKinds } from '../rule-names.ts'
 import { checked, slug } from './scalars.ts'
 
 const remedy = 'write "group:…", "user:…", "client:…", "workload:…", "class:…", "label:…", "tool:…" or anyone'
