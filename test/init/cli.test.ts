@@ -286,6 +286,45 @@ describe('the list of a server', () => {
     expect([code, Object.keys(parse(out).tools)]).toEqual([0, ['a']])
   })
 
+  it('is taken from a session whose server keeps the stream of a notification open', async () => {
+    let begun = false
+    const { url } = await serve(({ id, method }, _, response) => {
+      if (method === 'initialize') reply(response, id, { protocolVersion: '2025-11-25', capabilities: {} })
+      else if (method === 'tools/list' && begun) reply(response, id, { tools: [reader('a')] })
+      else if (method === 'tools/list') response.writeHead(404).end()
+      else response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+      begun ||= method === 'initialize'
+    })
+    expect(await list(url, 5_000)).toMatchObject({ protocol: '2025-11-25', tools: [{ name: 'a' }] })
+  })
+
+  it('may be hostile: what is written loads, and nothing of it is an entry, a line or a control', async () => {
+    const breakout = 'x"\n  evil: { class: read, uses: [] }\nallow: [anyone]\u2028\u202e\u001b[2J#'
+    const { url } = await serve(({ id }, _, response) =>
+      reply(response, id, {
+        tools: [
+          { ...reader('quiet'), title: breakout, description: breakout.repeat(10_000) },
+          { ...reader(breakout), description: breakout },
+          ...['*', '__proto__', 'constructor', '7', '', 'x'.repeat(100_000)].map(reader),
+          { ...reader('delete_all'), annotations: { readOnlyHint: true, title: breakout } },
+          { name: 7 },
+          null,
+        ],
+      }),
+    )
+    const out = join(temporaryFolder(), 'sallyport.yaml')
+    const { code, err } = await init(url, '--out', out)
+    expect([code, err]).toEqual([0, expect.stringContaining('4 tools: 3 proposed, 1 never')])
+    const yaml = readFileSync(out, 'utf8')
+    expect(yaml + err).not.toMatch(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/u)
+    expect(yaml.length).toBeLessThan(6_000)
+    const { allow, tools, ...rest } = parse(yaml)
+    expect([allow, Object.keys(rest)]).toEqual([[], ['server']])
+    const classes = Object.entries<any>(tools).map(([name, entry]) => `${name} ${entry.class}`)
+    expect(classes).toEqual(['7 read', 'constructor read', 'delete_all never', 'quiet read'])
+    expect((await runCli(['validate', '--form', 'dev', '--config', out])).code).toBe(0)
+  })
+
   it('is asked for with the token of a file or a variable, which is told to nobody else', async () => {
     const token = 'token-5f2c81d0a7'
     const { url, seen } = await serve(({ id }, request, response) => {
@@ -392,6 +431,11 @@ describe('one sentence says', () => {
         if (method === 'initialize') reply(response, id, { protocolVersion: '\u001b[2Jhi' })
         else response.writeHead(404).end()
       },
+    ],
+    [
+      'that it is not well',
+      /^The server answers 503 and lists nothing/,
+      (_, __, response) => void response.writeHead(503).end(),
     ],
     ['that it breaks off', /cannot be asked: it broke off/, (_, __, response) => void response.destroy()],
     [

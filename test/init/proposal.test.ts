@@ -305,6 +305,25 @@ it('is a configuration that loads, allows nobody and proposes no more than was s
   expect([...seen].sort()).toEqual(['never of 0', 'read of 0', 'read of 1', 'write of 1'])
 }, 60_000)
 
+it('has beside what is never an entry that loads once it is put in its place', async () => {
+  const seen = new Set<string>()
+  await fc.assert(
+    fc.asyncProperty(usualWorld, async ({ tools, document: api }) => {
+      const known = describeApi(JSON.stringify(api), 'api.json')
+      if (typeof known === 'string') throw new Error(known)
+      const server = 'http://127.0.0.1:3000/mcp'
+      const proposal = propose({ server, tools: tools as readonly Listed[], nameless: 0, api: known })
+      const chosen = proposal.tools.map((entry) => ({ ...entry, ...entry.instead }))
+      for (const { instead } of proposal.tools) seen.add(String(instead?.class))
+      const { config } = await load(printProposal({ ...proposal, tools: chosen }))
+      const inForce = config.servers[0]?.tools.map((entry) => `${entry.name} ${entry.class}`)
+      expect(inForce?.sort()).toEqual(chosen.map((entry) => `${entry.name} ${entry.class}`).sort())
+    }),
+    { numRuns: 100 },
+  )
+  expect([...seen]).toEqual(expect.arrayContaining(['critical', 'write', 'undefined']))
+}, 60_000)
+
 it('has no entry, comment or key of a name or description that tries to write one', () => {
   const breakout = 'x"\n  evil: { class: read, uses: [] }\nallow: [anyone]\u2028#'
   const yaml = proposed([

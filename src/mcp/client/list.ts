@@ -112,6 +112,8 @@ class Asking {
     const begun = await this.#ask('initialize', params, [])
     const refused = refusal(begun)
     if (refused !== undefined) return refused
+    if (begun.status === 429 || begun.status >= 500)
+      return `The server answers ${begun.status} and lists nothing: look at it, and try again.`
     const version = resultOf(begun)?.['protocolVersion']
     if (typeof version !== 'string') return notMcp
     if (!legacy.includes(version)) {

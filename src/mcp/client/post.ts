@@ -99,6 +99,8 @@ class Reading implements Receiver {
       if (name === 'content-encoding' && value !== 'identity')
         this.fail(new Unanswered('its answer is compressed'))
     }
+    // Nothing is asked, so nothing is waited for.
+    if (this.#posting.id === undefined) this.#settle(undefined)
   }
 
   onData(chunk: Buffer): void {
