@@ -51,22 +51,26 @@ export function rowTable(samples: Samples): Table {
   }
 }
 
+const text = (value: number) => (Math.abs(value) >= 20 ? value.toFixed(0) : value.toFixed(2))
+
+const mark = ({ better }: Target, value: number): string =>
+  Number.isFinite(value) ? `${better === 'higher' ? '≥' : '≤'} ${text(value)}` : '–'
+
 export function targetTable(targets: readonly Target[]): Table {
-  const text = (value: number) => (Math.abs(value) >= 20 ? value.toFixed(0) : value.toFixed(2))
   return {
     head: ['figure', 'measured', 'floor', 'goal', ''],
     rows: targets.map((target) => [
       target.name,
       Number.isNaN(target.value) ? '–' : text(target.value),
-      target.floor === 0 ? 'reported' : `${target.better === 'higher' ? '≥' : '≤'} ${text(target.floor)}`,
-      `${target.better === 'higher' ? '≥' : '≤'} ${text(target.goal)}`,
+      target.floor === 0 ? 'reported' : mark(target, target.floor),
+      mark(target, target.goal),
       verdict(target),
     ]),
   }
 }
 
 function verdict(target: Target): string {
-  if (target.floor === 0 && target.value < target.goal) return 'reported'
+  if (!Number.isFinite(target.floor) || (target.floor === 0 && target.value < target.goal)) return 'reported'
   if (reaches({ ...target, floor: target.goal })) return 'goal'
   return reaches(target) ? 'floor' : 'below'
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readDefinition } from '../../src/mcp/tools/definition.ts'
+import { createDefinitionReader, readDefinition } from '../../src/mcp/tools/definition.ts'
 import { epoch } from '../../src/model/index.ts'
 
 const members = ['title', 'description', 'inputSchema', 'outputSchema', 'annotations', 'execution'] as const
@@ -44,6 +44,16 @@ describe('the digest of a definition', () => {
         expect(digest({ ...tool, [member]: other })).not.toBe(digest(tool))
         const { [member]: _, ...without } = tool as Record<string, unknown>
         if (member in tool && member !== 'name') expect(digest(without as typeof tool)).not.toBe(digest(tool))
+      }),
+    )
+  })
+
+  it('is the same when it is remembered, with the time of this time', () => {
+    const read = createDefinitionReader()
+    fc.assert(
+      fc.property(listed, fc.nat(), (tool, at) => {
+        expect(read(tool, epoch(at))).toEqual(readDefinition(tool, epoch(at)))
+        expect(read(structuredClone(tool), epoch(at + 1))).toEqual(readDefinition(tool, epoch(at + 1)))
       }),
     )
   })

@@ -3,7 +3,7 @@ import { type Clock, SallyportError, type Server, type Tool, type ToolPin } from
 import { isUnderReview, type Policy } from '../../policy/index.ts'
 import type { Pins } from '../../storage/index.ts'
 import type { Log, Metrics } from '../../telemetry/index.ts'
-import { isListed, type Listed, readDefinition, type SeenDefinition } from './definition.ts'
+import { createDefinitionReader, isListed, type Listed, type SeenDefinition } from './definition.ts'
 import { createPinNotes, type PinNotes } from './notes.ts'
 import { openPinBook, type PinBook } from './pin-book.ts'
 
@@ -52,11 +52,13 @@ export interface Definitions {
 interface Inside extends DefinitionsSlice, DefinitionsDeps {
   readonly book: PinBook
   readonly notes: PinNotes
+  readonly read: ReturnType<typeof createDefinitionReader>
 }
 
 export async function openDefinitions(slice: DefinitionsSlice, deps: DefinitionsDeps): Promise<Definitions> {
   const book = await openPinBook(slice.tenant, deps.pins)
-  const inside: Inside = { ...slice, ...deps, book, notes: createPinNotes(deps.audit, deps.log) }
+  const notes = createPinNotes(deps.audit, deps.log)
+  const inside: Inside = { ...slice, ...deps, book, notes, read: createDefinitionReader() }
   for (const { name, tools } of slice.servers) for (const tool of tools) fix(name, tool, inside)
   await book.write()
   measure(inside)
@@ -90,7 +92,7 @@ function see(server: Server, listed: readonly unknown[], inside: Inside): void {
   for (const tool of listed) {
     if (!isListed(tool)) continue
     if (policy.tool(server.name, tool.name) === undefined) hidden.push(tool)
-    else seen.set(tool.name, [...(seen.get(tool.name) ?? []), readDefinition(tool, clock.now())])
+    else seen.set(tool.name, [...(seen.get(tool.name) ?? []), inside.read(tool, clock.now())])
   }
   if (hidden.length > 0) uncovered(server, hidden)
   const changed = [...seen].filter(([name, definitions]) =>
