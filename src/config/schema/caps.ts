@@ -9,7 +9,7 @@ const cap = z.strictObject({
   per: z
     .union([capKey, z.array(capKey).min(1)])
     .describe(
-      'What is counted apart: `principal`, `client`, `tool`, `session`, `server`, or several, as in `[principal, tool]`.',
+      'What is counted apart: `principal`, `client`, `tool`, `session`, `server`, `downstream`, or several, as in `[principal, tool]`.',
     ),
   calls: rate
     .optional()

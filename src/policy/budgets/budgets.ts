@@ -1,7 +1,10 @@
 import type { Principal, ReasonCode, RiskClass } from '../../model/index.ts'
 
-/** What a cap counts apart. A tool is one of its server; a session is one of a principal with a client at a server. */
-export const capKeys = ['principal', 'client', 'tool', 'session', 'server'] as const
+/**
+ * What a cap counts apart. A tool is one of its server; a session is one of a principal with a client at a server. A call
+ * counts once for each downstream that its tool uses, and for none where it uses none.
+ */
+export const capKeys = ['principal', 'client', 'tool', 'session', 'server', 'downstream'] as const
 export type CapKey = (typeof capKeys)[number]
 
 /** How many calls may be made. Each limit that is given counts by itself. */
@@ -33,6 +36,8 @@ export interface BudgetedCall {
   readonly sid: string
   readonly tool: string
   readonly class: RiskClass
+  /** Names of those that the tool uses, each once. */
+  readonly downstreams: readonly string[]
   /** Of its parameters. */
   readonly digest: string
 }

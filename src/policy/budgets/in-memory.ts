@@ -22,8 +22,8 @@ export interface LocalBudgets extends Budgets {
 interface Limit {
   readonly reason: ReasonCode
   readonly rule: string
-  /** Undefined for a call that it does not count. */
-  readonly keyOf: (call: BudgetedCall) => string | undefined
+  /** None for a call that it does not count. */
+  readonly keysOf: (call: BudgetedCall) => readonly string[]
   readonly full: (key: string, now: Moment) => number | undefined
   readonly enter: (key: string, now: Moment) => void
   readonly leave?: (key: string) => void
@@ -51,10 +51,7 @@ export function createBudgets(input: BudgetsInput, clock: Clock): LocalBudgets {
 }
 
 function take(call: BudgetedCall, limits: readonly Limit[], now: Moment): Taken {
-  const held = limits.flatMap((limit) => {
-    const key = limit.keyOf(call)
-    return key === undefined ? [] : [{ limit, key }]
-  })
+  const held = limits.flatMap((limit) => limit.keysOf(call).map((key) => ({ limit, key })))
   for (const { limit, key } of held) {
     const wait = limit.full(key, now)
     if (wait === undefined) continue
@@ -81,15 +78,16 @@ interface Counted {
 function loopLimits(loops: BudgetsInput['loops'], counted: Counted): readonly Limit[] {
   if (loops === undefined) return []
   const rate = { count: loops.same, withinMs: loops.within * secondMs }
-  const keyOf = (call: BudgetedCall) =>
-    joinKey(principalKey(call.principal), call.sid, call.server, call.tool, call.digest)
-  return [tallied({ reason: 'call_repeated', rule: 'loops', keyOf }, () => windowTally(rate), counted)]
+  const keysOf = ({ principal, sid, server, tool, digest }: BudgetedCall) => [
+    joinKey(principalKey(principal), sid, server, tool, digest),
+  ]
+  return [tallied({ reason: 'call_repeated', rule: 'loops', keysOf }, () => windowTally(rate), counted)]
 }
 
 function limitsOf(cap: Cap, counted: Counted): readonly Limit[] {
   const { calls, concurrent, daily, effects, place } = cap
-  const keyOf = keyFor(cap)
-  const named = (name: string, reason: ReasonCode) => ({ reason, rule: `${place}.${name}`, keyOf })
+  const keysOf = keysFor(cap)
+  const named = (name: string, reason: ReasonCode) => ({ reason, rule: `${place}.${name}`, keysOf })
   const limits: Limit[] = []
   if (concurrent !== undefined)
     limits.push(openLimit(named('concurrent', 'call_concurrent_exceeded'), concurrent, counted.open()))
@@ -101,13 +99,13 @@ function limitsOf(cap: Cap, counted: Counted): readonly Limit[] {
     const ofSession = cap.per.includes('session')
     const make = () => (ofSession ? totalTally(effects, sessionForgetMs) : dayTally(effects))
     const own = (call: BudgetedCall) =>
-      call.class === 'write' || call.class === 'critical' ? keyOf(call) : undefined
-    limits.push(tallied({ ...named('effects', 'call_effects_exceeded'), keyOf: own }, make, counted))
+      call.class === 'write' || call.class === 'critical' ? keysOf(call) : []
+    limits.push(tallied({ ...named('effects', 'call_effects_exceeded'), keysOf: own }, make, counted))
   }
   return limits
 }
 
-type Named = Pick<Limit, 'reason' | 'rule' | 'keyOf'>
+type Named = Pick<Limit, 'reason' | 'rule' | 'keysOf'>
 
 function tallied(named: Named, make: () => Tally, counted: Counted): Limit {
   const kept = counted.kept(make)
@@ -126,18 +124,23 @@ function openLimit(named: Named, most: number, open: OpenCounts): Limit {
   }
 }
 
-const parts: Readonly<Record<CapKey, (call: BudgetedCall) => string>> = {
+const parts: Readonly<Record<CapKey, (call: BudgetedCall, downstream: string) => string>> = {
   principal: ({ principal }) => principalKey(principal),
   client: ({ client }) => client,
   tool: ({ server, tool }) => joinKey(server, tool),
   session: ({ sid }) => sid,
   server: ({ server }) => server,
+  downstream: (_call, downstream) => downstream,
 }
 
-function keyFor({ per, server }: Cap): Limit['keyOf'] {
+const once = ['']
+
+function keysFor({ per, server }: Cap): Limit['keysOf'] {
+  const apart = per.includes('downstream')
   return (call) => {
-    if (server !== undefined && call.server !== server) return undefined
-    return joinKey(...per.map((key) => parts[key](call)))
+    if (server !== undefined && call.server !== server) return []
+    const downstreams = apart ? call.downstreams : once
+    return downstreams.map((name) => joinKey(...per.map((key) => parts[key](call, name))))
   }
 }
 

@@ -80,6 +80,17 @@ describe('a cap', () => {
     expect(effects(1, { class: 'write' })).toBe('allow')
   })
 
+  it('counts a call once for each downstream of its tool, and is refused where one of them is full', () => {
+    const { budgets, effects } = open({ caps: [cap({ per: ['downstream'], concurrent: 2 })] })
+    const both = budgets.take(call({ downstreams: ['orders', 'mail'] }))
+    expect(effects(2)).toBe('allow deny')
+    expect(effects(1, { downstreams: ['mail', 'orders'] })).toBe('deny')
+    expect(effects(2, { downstreams: ['mail'] })).toBe('allow deny')
+    expect(effects(3, { downstreams: [] })).toBe('allow allow allow')
+    if (both.effect === 'allow') both.release()
+    expect(effects(1, { downstreams: ['mail', 'orders'] })).toBe('allow')
+  })
+
   it('holds no call to a number that another cap had refused it by', () => {
     const tight = cap({ per: ['tool'], concurrent: 1 })
     const { budgets, effects } = open({ caps: [cap({ daily: 2 }), { ...tight, place: 'caps[1]' }] })

@@ -10,6 +10,7 @@ export function call(more: Partial<BudgetedCall> & { readonly subject?: string }
     sid: `session of ${subject}`,
     tool: 'search',
     class: 'read',
+    downstreams: ['orders'],
     digest: 'a',
     ...rest,
   }
