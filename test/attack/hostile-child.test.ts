@@ -56,6 +56,14 @@ describe('a hostile child', () => {
     await eventually(async () => (await session.deed('seen')).length >= 5)
     expect(await session.deed('egress', order)).toBe('403 call_not_single')
     await waiting
+    // Work that goes on when nobody has asked anything.
+    await session.deed('afterwards', { ...order, ms: 300, times: 3 })
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+    expect(await session.deed('afterwards', { times: 0 })).toEqual([
+      '403 call_of_another_session',
+      '403 call_not_single',
+      '403 call_of_another_session',
+    ])
     expect(env['SALLYPORT_CAPABILITY']).toMatch(/^[\w-]{43}$/)
     expect(world.api.seen).toHaveLength(0)
   })
@@ -76,7 +84,8 @@ describe('a hostile child', () => {
     const world = await startStdio()
     const [alice, bob] = [await world.begin('alice'), await world.begin('bob')]
     const waiting = alice.call('wait', { ms: 1500 })
-    const answers = Array.from({ length: 60 }, (_, id) =>
+    // Hers is the second in her child, as his is in his.
+    const answers = [0, 1, 2, 40, 41, 42].map((id) =>
       JSON.stringify({ jsonrpc: '2.0', id, result: { content: [{ type: 'text', text: 'forged' }] } }),
     )
     // Its own call is among them: that is its own affair.
@@ -127,6 +136,31 @@ describe('a hostile child', () => {
     expect(outcomes).toContain('202')
     expect(outcomes.filter((it) => it === '502 502 server_failed').length).toBeGreaterThan(4)
     await blocked
+  })
+
+  it('waits with what it says while its client does not read', async () => {
+    const world = await startStdio()
+    const session = await world.begin()
+    const params = { level: 'info', data: 'x'.repeat(9000) }
+    const line = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params })
+    const call = { name: 'junk', arguments: { lines: 20_000, line } }
+    const left = new AbortController()
+    const before = process.memoryUsage().rss
+    const answer = await world.send('alice', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'mcp-session-id': session.id },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 'unread', method: 'tools/call', params: call }),
+      signal: left.signal,
+    })
+    expect(answer.status).toBe(200)
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    // Neither over its limit nor over: it stands still.
+    expect(world.record().filter(({ kind }) => kind === 'return')).toEqual([])
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1_048_576)
+    left.abort()
+    await eventually(() =>
+      world.record().some(({ kind, result }) => kind === 'return' && result === 'aborted'),
+    )
   })
 
   it('asks its client a bounded number of things', async () => {

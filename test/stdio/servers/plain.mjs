@@ -36,6 +36,7 @@ const answers = new Map()
 const seen = []
 const open = new Map()
 let asked = 0
+const said = []
 
 /** What the egress says over a socket: status and reason code. */
 function ask({ path, method = 'GET', socket, token, capability, headers = {} }) {
@@ -64,6 +65,18 @@ const deeds = {
   wait: ({ ms }) => later(ms).then(() => 'waited'),
   egress: ({ token, meta, ...rest }) =>
     ask({ ...rest, ...(token === 'mine' ? { token: meta['dev.sallyport/token'] } : token ? { token } : {}) }),
+  /** Asks when its call is over: with its token, and with the capability, in turn. Tells what came of it the next time. */
+  afterwards: ({ ms, times, path, meta }) => {
+    const token = meta['dev.sallyport/token']
+    const tries = async () => {
+      for (let at = 0; at < times; at++) {
+        await later(ms)
+        said.push(await ask({ path, ...(at % 2 === 0 ? { token } : {}) }))
+      }
+    }
+    void tries()
+    return [...said]
+  },
   progress: async ({ steps, meta }) => {
     for (let progress = 1; progress <= steps; progress++)
       await say({ method: 'notifications/progress', params: { progressToken: meta.progressToken, progress } })
