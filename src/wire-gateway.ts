@@ -33,7 +33,7 @@ interface GatewayParts {
   readonly config: Config
   readonly replica: Replica
   readonly serverDial: Dial
-  readonly stdio: Stdio
+  readonly stdio: Stdio | undefined
   readonly keyring: Keyring
   readonly identity: OpenIdentity
   readonly exchange: Exchange

@@ -28,18 +28,11 @@ const openAfterMs = 1000
 /** A path of a Unix socket has 104 bytes at most, on some systems. */
 const longestFolder = 64
 
-const none: Stdio = {
-  send: (_request, receiver) => receiver.onError(new SallyportError('server_unknown')),
-  close: () => Promise.resolve(),
-}
-
-/** @throws config_invalid where there is no such program */
+/** Of a configuration that has any. @throws config_invalid where there is no such program */
 export function openStdio(parts: StdioParts, others: Pick<StdioDeps, 'isOpen' | 'egress'>): Stdio {
   const { config, replica, clock, random } = parts
   const programs = config.servers.flatMap(({ stdio }) => stdio ?? [])
-  const [first] = programs
-  if (first === undefined) return none
-  const path = first.env['PATH'] ?? '/usr/bin:/bin'
+  const path = programs[0]?.env['PATH'] ?? '/usr/bin:/bin'
   for (const { command } of programs) checkProgram(command, path)
   const { limits } = config
   return createStdio(

@@ -31,7 +31,6 @@ import {
 import { agreesWithWitness, type State } from './storage/index.ts'
 import { openGateway } from './wire-gateway.ts'
 import { startUpkeep } from './upkeep.ts'
-import { openStdio } from './wire-stdio.ts'
 import { openTools } from './wire-tools.ts'
 import { withHorizon } from './with-horizon.ts'
 import { createHealth, createMetrics, type Health, type Log, type Metrics } from './telemetry/index.ts'
@@ -101,22 +100,22 @@ export async function openInstance(
     const rooms = { ...(await openRooms(base)), definitions: await openTools({ ...base, clock }, propose) }
     await startLog(base, rooms.revocations, restored)
     health.ready('log')
+    const runs = config.servers.some((server) => server.stdio !== undefined)
     // What comes over a child's socket names no port.
-    const egressHosts = config.servers.some(({ stdio }) => stdio !== undefined) ? ['localhost'] : []
+    const egressHosts = runs ? ['localhost'] : []
     const gatewayHosts: string[] = []
-    const stdio = openStdio(
-      { ...base, clock, random },
-      {
-        isOpen: (call) => gateway.calls.find(call) !== undefined,
-        egress: (req, res) => egress.handle(req, res),
-      },
-    )
+    const isOpen = (call: string): boolean => gateway.calls.find(call) !== undefined
+    const handle: Egress['handle'] = (req, res) => egress.handle(req, res)
+    // Loaded by those who run programs alone.
+    const stdio = runs
+      ? (await import('./wire-stdio.ts')).openStdio({ ...base, clock, random }, { isOpen, egress: handle })
+      : undefined
     const gateway = openGateway({ ...base, ...rooms, stdio, clock, random }, gatewayHosts)
     const egress = openEgress(base, { ...rooms, gateway }, egressHosts)
     const stopUpkeep = await startUpkeep({ ...base, ...rooms, clock })
     const close = async () => {
       stopUpkeep()
-      await stdio.close()
+      await stdio?.close()
       await rooms.revocations.close()
       rooms.exchange.close()
       await ground.close()

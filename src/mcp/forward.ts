@@ -59,7 +59,7 @@ function send(passing: Passing, it: Relay, inside: Inside): void {
   if (at === undefined) {
     const { session } = head
     const called = call === undefined ? undefined : { id: call.id, token }
-    inside.stdio.send({ server, access, era, method, session, body, call: called }, it)
+    inside.stdio?.send({ server, access, era, method, session, body, call: called }, it)
     return
   }
   const headers = [...head.leaving, 'authorization', `Bearer ${token}`]

@@ -53,8 +53,8 @@ export interface GatewayDeps {
   /** Ends the requests that a call has left behind. */
   readonly endCall: (id: string) => void
   readonly transport: (origin: string) => Transport
-  /** The way to servers without a URL. */
-  readonly stdio: Pick<Stdio, 'send'>
+  /** The way to servers without a URL, where there are any. */
+  readonly stdio: Pick<Stdio, 'send'> | undefined
   /** Those of these downstreams to which the person has to connect first. */
   readonly missing: (
     access: Access,
