@@ -312,7 +312,7 @@ it('has beside what is never an entry that loads once it is put in its place', a
       const known = describeApi(JSON.stringify(api), 'api.json')
       if (typeof known === 'string') throw new Error(known)
       const server = 'http://127.0.0.1:3000/mcp'
-      const proposal = propose({ server, tools: tools as readonly Listed[], nameless: 0, api: known })
+      const proposal = propose({ server, tools: tools, nameless: 0, api: known })
       const chosen = proposal.tools.map((entry) => ({ ...entry, ...entry.instead }))
       for (const { instead } of proposal.tools) seen.add(String(instead?.class))
       const { config } = await load(printProposal({ ...proposal, tools: chosen }))
