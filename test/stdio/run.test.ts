@@ -126,6 +126,36 @@ describe('sallyport run', () => {
     await eventually(() => !isThere(join(socket, '../..')))
   })
 
+  it('is of the single form where the configuration is, beside servers that have an address', async () => {
+    const folder = await folderWith(`login: { issuer: "https://idp.example" }
+key: file:${join(temporaryFolder(), 'key')}
+servers:
+  far: { url: "http://127.0.0.1:1/mcp", allow: [anyone] }
+  near:
+    allow: [anyone]
+    anonymous: somebody
+    tools: { "*": { class: read, uses: [] } }
+`)
+    const key = /^key: file:(.*)$/m.exec(readFileSync(join(folder, 'sallyport.yaml'), 'utf8'))![1]!
+    writeFileSync(key, 'k'.repeat(32), { mode: 0o600 })
+    const words = ['run', '--json', '--server', 'near', '--', process.execPath, plain]
+    const child = spawn(process.execPath, [cli, ...words], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'] },
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    const ready = JSON.parse(String(line)) as Record<string, string>
+    expect(ready['form']).toBe('single')
+    const params = { protocolVersion: '2025-11-25', capabilities: {} }
+    const answer = await fetch(`${ready['gateway']}/near/mcp`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }),
+    })
+    expect(await answer.json()).toMatchObject({ id: 1, result: { serverInfo: { name: 'plain' } } })
+  })
+
   it.each<[string, readonly string[], number, RegExp]>([
     ['without a command', [], 2, /missing required argument/],
     [

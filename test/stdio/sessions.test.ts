@@ -157,12 +157,16 @@ describe('a server on standard input and output, for clients of 2025-11-25', () 
     const world = await startStdio({ more: 'limits: { children: 8 }' })
     const [first, second] = [await world.begin('alice'), await world.begin('alice')]
     const pid = await first.pid()
-    const busy = second.call('wait', { ms: 3000 })
+    const busy = second.call('wait', { ms: 5000 })
     // One that is not in use makes way.
     const third = await world.begin('alice')
     expect(isAlive(pid)).toBe(false)
-    const alsoBusy = third.call('wait', { ms: 3000 })
-    await eventually(() => world.log.length > 0)
+    const alsoBusy = third.call('wait', { ms: 5000 })
+    // A child hears of a call after it was recorded.
+    await eventually(
+      () => world.record().filter((it) => it['kind'] === 'call' && it['tool'] === 'wait').length === 2,
+    )
+    await new Promise((resolve) => setTimeout(resolve, 300))
     const refused = await world.initialize('alice')
     expect(refused.outcome).toBe('503 503 sessions_full')
     expect(refused.headers.get('retry-after')).toBe('5')
