@@ -39,6 +39,7 @@ function wordsOf(options: ExplainOptions): ExplainWords {
     'issuer',
     'groupsIncomplete',
     'client',
+    'workflow',
     'tool',
     'args',
     'class',
@@ -121,6 +122,7 @@ export function addPolicyVerbs(program: Command): void {
     .option('--group <name...>', 'groups of the person', [])
     .option('--groups-incomplete', 'the list of groups is not whole')
     .option('--client <name>')
+    .option('--workflow <name>', 'the workflow that they work in')
     .option('--server <name>')
     .option('--tool <name>', 'a call of this tool, or a request within one')
     .option('--class <class>', 'the class that the call was given')

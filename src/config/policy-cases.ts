@@ -15,6 +15,7 @@ const policyCase = z.strictObject({
   groups: z.array(text).optional(),
   groups_incomplete: z.boolean().optional(),
   client: text.optional(),
+  workflow: text.optional(),
   tool: text.optional(),
   class: riskClass.optional(),
   args: z.record(z.string(), z.unknown()).optional(),

@@ -36,7 +36,8 @@ export interface AskedRequest {
 }
 
 export interface Asked {
-  readonly arguments?: JsonObject
+  /** Of the call; `any` where none are said, so that it is asked whether it could be made with some. */
+  readonly arguments?: JsonObject | 'any'
   readonly request?: AskedRequest
 }
 
@@ -53,7 +54,7 @@ export function askedOf(words: AskedWords, server: string, policy: Policy): Aske
     if (tool === undefined) return sayWhat
   }
   return {
-    ...(args === undefined ? {} : { arguments: args }),
+    ...(tool === undefined ? {} : { arguments: args ?? 'any' }),
     ...(request === undefined ? {} : { request }),
   }
 }

@@ -34,7 +34,8 @@ export function explainHeld(
 ): Explained {
   const decision = policy.decide(facts)
   const server = policy.server(facts.server)
-  if (request === undefined || args === undefined || server === undefined) return explanation
+  if (request === undefined || args === undefined || args === 'any' || server === undefined)
+    return explanation
   if (decision.effect === 'deny' || decision.permit.use === undefined) return explanation
   const { use, operation } = decision.permit
   const tried = tryHold(request, use, args, { server, operation })

@@ -14,6 +14,8 @@ export interface ExplainWords extends AskedWords {
   /** The list of groups is not whole, as when an IdP cuts it. */
   readonly groupsIncomplete?: boolean
   readonly client?: string
+  /** As the claim that is configured for it would name it. */
+  readonly workflow?: string
   readonly class?: RiskClass
 }
 
@@ -70,6 +72,7 @@ export function questionOf(words: ExplainWords, terms: ExplainTerms): Question |
     server,
     groups: words.groups,
     groupsComplete: words.groupsIncomplete !== true,
+    ...(words.workflow === undefined ? {} : { workflow: words.workflow }),
     ...(tool === undefined ? {} : { tool }),
     ...(tool !== undefined && terms.underReview?.(server, tool) === true
       ? { underReview: true as const }

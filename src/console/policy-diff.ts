@@ -1,6 +1,7 @@
-import type { Facts, Matcher, Principal, Server } from '../model/index.ts'
+import type { Facts, JsonObject, Matcher, Principal, Server } from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import { type ExitCode, exit, type Output, say } from './output.ts'
+import { argumentsAround } from './policy-arguments.ts'
 
 /** One configuration of the two that are compared. */
 export interface DiffSide {
@@ -36,7 +37,8 @@ export function diffPolicies(before: DiffSide, after: DiffSide, output: Output):
 
 function comparisons(before: DiffSide, after: DiffSide): readonly Change[] {
   const people = unique([before, after].flatMap(peopleOf))
-  const questions = unique([before, after].flatMap(questionsOf))
+  const around = argumentsAround([before, after].flatMap(({ servers }) => servers))
+  const questions = unique([before, after].flatMap((side) => questionsOf(side, around)))
   return people.flatMap(([who, person]) =>
     questions.flatMap(([what, question]) => {
       const was = answerOf(before, person, question)
@@ -66,6 +68,8 @@ interface Question {
   /** Undefined asks whether the tool may be called at all. */
   readonly downstream: string | undefined
   readonly operation: string | undefined
+  /** Of the call; `any` asks whether it could be made with some. */
+  readonly arguments: Facts['arguments']
 }
 
 const stranger = 'somebody whom no rule names'
@@ -123,7 +127,10 @@ function named(person: Person, { kind, value, issuer }: Named): Person {
   return { ...person, kind, issuer: issuer ?? person.issuer, subject: value }
 }
 
-function questionsOf({ servers, policy }: DiffSide): readonly (readonly [string, Question])[] {
+function questionsOf(
+  { servers, policy }: DiffSide,
+  around: readonly JsonObject[],
+): readonly (readonly [string, Question])[] {
   return servers.flatMap(({ name: server, tools }) => {
     const names = [undefined, ...tools.map(({ name }) => name)]
     return names.flatMap((tool) => {
@@ -131,13 +138,16 @@ function questionsOf({ servers, policy }: DiffSide): readonly (readonly [string,
       const calls: (readonly [string, Question])[] =
         tool === undefined
           ? []
-          : [[`${server}: calling ${tool}`, { server, tool, downstream: undefined, operation: undefined }]]
+          : (['any', ...around] as const).map((args) => [
+              `${server}: calling ${tool}${args === 'any' ? '' : ` with ${JSON.stringify(args)}`}`,
+              { server, tool, downstream: undefined, operation: undefined, arguments: args },
+            ])
       const operations = policy
         .reachable(server)
         .flatMap((downstream) =>
           (policy.downstream(downstream)?.operations ?? []).map(({ id }): readonly [string, Question] => [
             `${server}, ${within}: ${downstream} ${id}`,
-            { server, tool, downstream, operation: id },
+            { server, tool, downstream, operation: id, arguments: 'any' },
           ]),
         )
       return [...calls, ...operations]
@@ -147,10 +157,11 @@ function questionsOf({ servers, policy }: DiffSide): readonly (readonly [string,
 
 function answerOf({ policy, tenant }: DiffSide, person: Person, question: Question): string {
   const { client, groups, workflow, ...identity } = person
-  const { server, tool, downstream, operation } = question
+  const { server, tool, downstream, operation, arguments: args } = question
   const base: Facts = { principal: { ...identity, tenant }, client, server, groups, groupsComplete: true }
   const known = workflow === undefined ? base : { ...base, workflow }
-  const inTool: Facts = tool === undefined ? known : { ...known, tool, arguments: 'any' }
+  const inTool: Facts =
+    tool === undefined ? known : { ...known, tool, ...(args === undefined ? {} : { arguments: args }) }
   if (downstream === undefined) {
     const called = policy.call(inTool)
     return called.effect === 'allow' ? 'allow' : called.reason

@@ -73,6 +73,24 @@ describe('sallyport test', () => {
     expect(told.code).toBe(0)
   })
 
+  it('asks about parameters and workflows where they are said, and whether there are any where not', () => {
+    const small: Matcher = { kind: 'parameter', pointer: ['amount'], tests: [{ test: 'below', value: 5 }] }
+    const { output, value } = said()
+    const cases = `
+- { name: some, user: a, groups: [crm], tool: show, expect: allow }
+- { name: small, user: a, groups: [crm], tool: show, args: { amount: 4 }, expect: allow }
+- { name: large, user: a, groups: [crm], tool: show, args: { amount: 5 }, expect: not_allowed }
+- { name: none, user: a, groups: [crm], tool: show, args: {}, expect: not_allowed }
+- { name: ci, user: a, workflow: ci, tool: show, args: { amount: 4 }, expect: allow }
+- { name: cd, user: a, workflow: cd, tool: show, args: { amount: 4 }, expect: not_allowed }
+`
+    const rules = side([crm, { kind: 'workflow', value: 'ci' }], [small])
+    testPolicy(readPolicyCases(cases, 'policy.test.yaml'), rules, output)
+    const { cases: tested } = value() as { cases: { got: string; ok: boolean }[] }
+    expect(tested.filter(({ ok }) => !ok)).toEqual([])
+    expect(tested).toHaveLength(6)
+  })
+
   it('fails where one answer is another, and says which it is', () => {
     const told = run(`- { name: wrong, ${question}, expect: allow }`)
     expect(told.code).toBe(1)
@@ -102,6 +120,20 @@ describe('sallyport diff', () => {
     const loosened = changes.filter(({ kind }) => kind === 'loosened')
     expect(new Set(loosened.map(({ who }) => who))).toEqual(new Set(['user eve']))
     expect(loosened.map(({ what }) => what)).toContain('crm: calling show')
+  })
+
+  it('tells where a bound on a parameter has moved, and with which parameters', () => {
+    const most = (value: number): Matcher => ({
+      kind: 'parameter',
+      pointer: ['order', 'amount'],
+      tests: [{ test: 'most', value }],
+    })
+    const { changes } = run(side([crm], [most(500)]), side([crm], [most(5000)]))
+    expect(changes.filter(({ kind }) => kind === 'loosened').map(({ what }) => what)).toEqual([
+      'crm: calling show with {"order":{"amount":501}}',
+      'crm: calling show with {"order":{"amount":5000}}',
+      'crm: calling show with {"order":{"amount":4999}}',
+    ])
   })
 
   it('tells what is tightened by a rule of a tool', () => {

@@ -97,6 +97,10 @@ describe('/v1/catalog', () => {
     const elsewhere = await world.admin('GET', '/v1/catalog?subject=alice&server=elsewhere')
     expect(elsewhere).toMatchObject({ status: 400, body: { field: 'server' } })
     expect((await world.admin('GET', '/v1/catalog')).status).toBe(400)
+    const named = await world.admin('GET', '/v1/catalog?principal=user:alice&groups=developers&groups=x')
+    expect(named.body).toEqual(asked.body)
+    for (const odd of ['principal=alice', 'principal=group:x', 'principal=user:a&subject=a'])
+      expect((await world.admin('GET', `/v1/catalog?${odd}`)).status).toBe(400)
   })
 })
 

@@ -19,7 +19,9 @@ interface Query {
   readonly server?: string
   readonly kind?: Principal['kind']
   readonly issuer?: string
-  readonly subject: string
+  readonly subject?: string
+  /** `user:<sub>` or `workload:<sub>`, in place of `kind` and `subject`. */
+  readonly principal?: string
   readonly client?: string
   readonly groups?: string | readonly string[]
   readonly groups_incomplete?: 'true' | 'false'
@@ -29,13 +31,14 @@ const text = { type: 'string', minLength: 1, maxLength: 512 } as const
 const schema = {
   querystring: {
     type: 'object',
-    required: ['subject'],
+    oneOf: [{ required: ['subject'] }, { required: ['principal'] }],
     additionalProperties: false,
     properties: {
       server: text,
       kind: { enum: ['user', 'workload'] },
       issuer: text,
       subject: text,
+      principal: { ...text, pattern: '^(user|workload):.' },
       client: text,
       groups: { anyOf: [text, { type: 'array', maxItems: 1000, items: text }] },
       groups_incomplete: { enum: ['true', 'false'] },
@@ -73,8 +76,8 @@ export function mountCatalog(app: FastifyInstance, deps: CatalogRouteDeps): void
   const { tenant, gate } = deps
   app.get<{ Querystring: Query }>('/v1/catalog', { schema }, async ({ query }) => {
     const server = serverOf(query.server, deps.servers)
-    const { kind = 'user', subject, client = 'unnamed' } = query
-    const principal = { kind, tenant, issuer: query.issuer ?? deps.issuer, subject }
+    const { client = 'unnamed' } = query
+    const principal = { ...personOf(query), tenant, issuer: query.issuer ?? deps.issuer }
     const groups = query.groups === undefined ? [] : [query.groups].flat()
     const who = {
       principal,
@@ -91,6 +94,12 @@ export function mountCatalog(app: FastifyInstance, deps: CatalogRouteDeps): void
       )
     return { server: server.name, tools: catalogOf(who, server, { ...deps, barred }) }
   })
+}
+
+function personOf({ principal, kind = 'user', subject = '' }: Query): Pick<Principal, 'kind' | 'subject'> {
+  if (principal === undefined) return { kind, subject }
+  const colon = principal.indexOf(':')
+  return { kind: principal.startsWith('user:') ? 'user' : 'workload', subject: principal.slice(colon + 1) }
 }
 
 function serverOf(wanted: string | undefined, servers: readonly Server[]): Server {
