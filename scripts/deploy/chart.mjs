@@ -65,6 +65,29 @@ async function checkShape(tools, values) {
       must(context.capabilities.drop.includes('ALL'), `${name} keeps capabilities`)
     }
   })
+  await check('clients come to the gateway where there is a server behind it, else to the app', async () => {
+    must(
+      sidecar.ports.some(({ name, containerPort }) => name === 'gateway' && containerPort === 9181),
+      'no port',
+    )
+    const to = async (...args) =>
+      (await render(tools, ['-f', values, ...args])).Service.spec.ports[0].targetPort
+    must((await to()) === 'gateway', `the Service points to ${await to()}`)
+    must((await to('--set', 'service.targetPort=mcp')) === 'mcp', 'the Service cannot point elsewhere')
+    const bare = await render(tools, ['-f', values, '--set', 'config.server=null'])
+    must(bare.Service.spec.ports[0].targetPort === 'mcp', 'the Service points to a gateway that is not there')
+    must(
+      !bare.Deployment.spec.template.spec.initContainers[0].ports[1],
+      'a port for a gateway that is not there',
+    )
+    const several = [
+      '--set',
+      'config.server=null',
+      '--set',
+      'config.servers.crm.url=http://127.0.0.1:3000/mcp',
+    ]
+    must((await to(...several)) === 'gateway', 'of several servers none is fronted')
+  })
   await check('the app sees the capability volume, and neither data, key nor secrets', () => {
     const mounts = app.volumeMounts.map(({ name, readOnly }) => `${name}:${readOnly ? 'ro' : 'rw'}`)
     must(mounts.join() === 'sallyport-run:ro', `the app mounts ${mounts.join(', ')}`)
@@ -85,6 +108,7 @@ async function checkRefusals(tools, values) {
     ['no key for the local store', ['--set', 'key.existingSecret='], /key\.existingSecret/],
     ['no login', ['--set', 'config.login=null'], /config\.login/],
     ["a data folder of one's own", ['--set', 'config.data=/tmp'], /config\.data/],
+    ['a gateway at another place', ['--set', 'config.listen.gateway=127.0.0.1:1'], /config\.listen\.gateway/],
     ["an app that runs as sallyport's user", ['--set', 'app.securityContext.runAsUser=10180'], /runAsUser/],
     ['a cluster without native sidecars', ['--kube-version', '1.28.0'], /kubeVersion/],
   ]

@@ -185,12 +185,26 @@ async function checkFaces({ pid }) {
       must(status === 200, `${status} ${body}`)
     })
   }
-  await check('only telemetry listens beyond loopback', () => {
+  await check('only the gateway and telemetry listen beyond loopback', () => {
     const heard = listeners(pid)
     for (const port of [9180, 9183])
       must(heard.includes(`127.0.0.1:${port}`), `${port} is not on loopback: ${heard.join(' ')}`)
     const open = heard.filter((address) => !address.startsWith('127.0.0.1:'))
-    must(open.join() === '0.0.0.0:9185', `listens on ${open.join(' ')}`)
+    must(open.toSorted().join() === '0.0.0.0:9181,0.0.0.0:9185', `listens on ${open.join(' ')}`)
+  })
+  await check("the gateway answers on the pod's address, to its own name, and asks for a token", async () => {
+    const gateway = 'http://127.0.0.1:9181'
+    const { status, body } = await ask(pid, `${gateway}/mcp`, { host: 'crm.acme.example' })
+    must(status === 401, `the gateway answered ${status} ${body}`)
+    const told = await ask(pid, `${gateway}/.well-known/oauth-protected-resource/mcp`, {
+      host: 'crm.acme.example',
+    })
+    must(told.status === 200 && told.body.includes('https://crm.acme.example/mcp'), told.body)
+    const other = await ask(pid, `${gateway}/mcp`, podHost)
+    must(
+      other.status === 421 || other.status === 403 || other.status === 400,
+      `to another name ${other.status}`,
+    )
   })
   await check(
     'the egress refuses a call without a token, the admin face one without its capability',

@@ -40,5 +40,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{/* Not empty where the gateway stands before a server. */}}
+{{- define "sallyport.fronts" -}}
+{{- if .Values.config.server }}true{{ end -}}
+{{- range default dict .Values.config.servers }}{{ if .url }}true{{ end }}{{ end -}}
+{{- end }}
+
 {{/* Of the image, and of nothing else in the pod: whoever shares it reads what only sallyport may read. */}}
 {{- define "sallyport.uid" -}}10180{{- end }}

@@ -21,6 +21,10 @@ Such a pod has one replica and strategy Recreate: the data folder takes one inst
   ports:
     - name: telemetry
       containerPort: 9185
+    {{- if include "sallyport.fronts" . }}
+    - name: gateway
+      containerPort: 9181
+    {{- end }}
   # The app starts once this has succeeded, so it never sees a broker that is not there.
   startupProbe:
     httpGet: { path: /startupz, port: telemetry }
