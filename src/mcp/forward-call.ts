@@ -87,7 +87,8 @@ function goOn(id: string, close: () => void, { access, call, fronted }: PassingC
   inside.tasks.begin(id, name, access, { tool: call.tool, close: over })
 }
 
-function called({ head, access, call }: PassingCall, { policy }: Inside) {
+function called({ head, access, call, fronted }: PassingCall, { policy }: Inside) {
+  const { environment } = fronted.server
   const parameters = policy.recorded(access.session.server, call.tool, call.arguments)
   return {
     kind: 'call',
@@ -102,6 +103,7 @@ function called({ head, access, call }: PassingCall, { policy }: Inside) {
     ...(call.observed === undefined ? {} : { observed: call.observed.reason }),
     details: {
       args_digest: call.digest,
+      ...(environment === undefined ? {} : { environment }),
       ...(call.observed === undefined ? {} : { observed_rule: call.observed.rule }),
     },
   } as const
