@@ -1,3 +1,4 @@
+import { type RiskClass, riskOrder } from '../model/index.ts'
 import { operationId, parseTemplate } from '../policy/index.ts'
 import type { Path } from './document.ts'
 import type { ExpandedOperation } from './expanded.ts'
@@ -22,6 +23,9 @@ function parseOperation(text: string): { readonly method: string; readonly path:
   const segments = parseTemplate(path)
   return typeof segments === 'string' ? segments : { method, path }
 }
+
+const later = (a: RiskClass, b: RiskClass): RiskClass =>
+  riskOrder.indexOf(a) >= riskOrder.indexOf(b) ? a : b
 
 /** Two templates of one shape are the same operation: only the names of their parameters differ. */
 function shapeOf(method: string, path: string): string {
@@ -58,17 +62,19 @@ export function catalogue(
       )
     byShape.set(shape, { op: operationId(parsed.method, parsed.path), class: risk })
   }
-  const byName = new Map<string, ExpandedOperation>()
+  const own = new Set(byShape.keys())
+  const byName = new Map<string, string>()
   for (const { name, method, path: template, class: risk } of proposed) {
     const shape = shapeOf(method, template)
-    const operation = byShape.get(shape) ?? { op: operationId(method, template), class: risk }
-    byShape.set(shape, operation)
-    if (name !== undefined) byName.set(name, operation)
+    const { op, class: former } = byShape.get(shape) ?? { op: operationId(method, template), class: risk }
+    // Of two that are proposed for one operation the later class counts.
+    byShape.set(shape, { op, class: own.has(shape) ? former : later(former, risk) })
+    if (name !== undefined) byName.set(name, shape)
   }
   const operations = [...byShape.values()]
   return {
     operations,
-    find: (text) => byName.get(text) ?? operations.find(({ op }) => op === text),
+    find: (text) => byShape.get(byName.get(text) ?? '') ?? operations.find(({ op }) => op === text),
     suggest: (text) => nearest(text, [...byName.keys(), ...operations.map(({ op }) => op)]),
   }
 }

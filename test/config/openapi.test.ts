@@ -44,6 +44,20 @@ describe('an OpenAPI document', () => {
     })
   })
 
+  it('gives two templates of one shape the later of their classes, in either order', async () => {
+    const one = '  /a/{id}: { get: { operationId: one } }\n'
+    const other = '  /a/{name}: { get: { operationId: other, x-sallyport-class: critical } }\n'
+    for (const paths of [one + other, other + one]) {
+      const text = `openapi: 3.1.0\ninfo: { title: a, version: "1" }\npaths:\n${paths}`
+      const given = proposed.replace(
+        'direct: [orders]',
+        'tools: { t: { class: read, uses: ["orders one"] } }',
+      )
+      const said = await faults(given, files(text))
+      expect(said.join()).toMatch(/above the class of the tool/)
+    }
+  })
+
   it('has what it cannot say told in warnings', async () => {
     const { warnings } = (await load(proposed, files(api))).config
     expect(warnings.map((it) => it.problem)).toEqual([
