@@ -23,9 +23,9 @@ export function argumentsAround(servers: readonly Server[]): readonly JsonObject
     around.set(key, known)
   }
   const all = [...around.values()]
-  const usual = all.reduce(
+  const usual = all.reduce<JsonObject>(
     (args, { pointer, values }) => withValue(args, pointer, values[0] ?? ''),
-    {} as JsonObject,
+    {},
   )
   return all
     .flatMap(({ pointer, values }) => [...new Set(values)].map((value) => withValue(usual, pointer, value)))

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
 import { queryRecords } from '../../src/audit/index.ts'
+import { createLog } from '../../src/telemetry/index.ts'
 import { join } from 'node:path'
 import { freePorts, type Running, startInstance } from '../kit/instance.ts'
 
@@ -27,6 +28,8 @@ export type Deed = (call: {
 }) => Promise<string>
 
 export interface Hostile {
+  /** Lines of the log. */
+  readonly log: readonly string[]
   readonly running: Running
   readonly gateway: string
   /** What reached the downstream. */
@@ -77,6 +80,7 @@ export async function startHostile(): Promise<Hostile> {
   const arrivals: Arrival[] = []
   const deeds: Record<string, Deed> = {}
   const seen: string[] = []
+  const log: string[] = []
   const downstream = await listenTo(async (req, body, id) => {
     const { method = '', url = '', headers } = req
     arrivals.push({ id, method, url, body, key: headers['x-api-key'] as string | undefined })
@@ -94,6 +98,7 @@ export async function startHostile(): Promise<Hostile> {
   })
   const running = await startInstance({
     form: 'dev',
+    log: createLog({ level: 'info', stream: { write: (line: string) => void log.push(line) } }),
     ports: await freePorts(),
     files: { key: credential },
     config: () => configuration(`${server}/mcp`, downstream),
@@ -105,6 +110,7 @@ export async function startHostile(): Promise<Hostile> {
     arrivals,
     deeds,
     seen,
+    log,
     signIn: async (user) => {
       const answer = await running.admin('POST', '/v1/dev/tokens', { user, ttl: 3600 })
       return (answer.body as { token: string }).token

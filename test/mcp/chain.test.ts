@@ -40,7 +40,7 @@ it('finds every request that the downstream received from the record, with whom 
         id: `${people[who]}-${tool}-${number}`,
         amount: number,
       })
-      expect(said).toBe(expected)
+      expect(said, scene.log.join('')).toBe(expected)
     }
   }
   await Promise.all(Array.from({ length: clients }, client))
