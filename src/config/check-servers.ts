@@ -1,4 +1,4 @@
-import { asksFor, type RiskClass, riskOrder } from '../model/index.ts'
+import { asksFor, isMethodName, type RiskClass, riskOrder } from '../model/index.ts'
 import { checkClient } from './check-downstreams.ts'
 import { checkRules } from './check-rules.ts'
 import { checkUses } from './check-uses.ts'
@@ -134,11 +134,12 @@ function checkTool(tool: ExpandedTool, path: Path, config: Expanded, report: Rep
   }
   checkSensitive(tool, path, config, report)
   checkUses(tool, path, config, report)
-  if (tool.pin !== undefined && path.at(-1) === '*')
+  const name = String(path.at(-1))
+  if (tool.pin !== undefined && (name === '*' || isMethodName(name)))
     report.fault(
       [...path, 'pin'],
-      'one definition cannot be that of many tools',
-      'give the tool an entry of its own',
+      name === '*' ? 'one definition cannot be that of many tools' : 'a method has no definition',
+      name === '*' ? 'give the tool an entry of its own' : 'remove it',
     )
   const key = tool.approve === undefined ? 'confirm' : 'approve'
   if (tool[key] !== undefined)

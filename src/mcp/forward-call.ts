@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { asSallyportError, type RecordEvent, recordWho } from '../model/index.ts'
+import { asSallyportError, isMethodName, type RecordEvent, recordWho } from '../model/index.ts'
 import { answerError, forward } from './forward.ts'
 import type { Passing } from './passing.ts'
 import type { Inside } from './inside.ts'
@@ -51,7 +51,8 @@ function passOn(
     instead: (told) => {
       const { message } = passing
       const missing = needed().flatMap((name) => inside.policy.downstream(name) ?? [])
-      const ask = missing.length > 0 && message?.kind === 'request' && answers(told, message)
+      const asks = missing.length > 0 && !isMethodName(passing.call.tool)
+      const ask = asks && message?.kind === 'request' && answers(told, message)
       return ask ? askFor(passing, message, missing, inside) : undefined
     },
     note: (message) => {

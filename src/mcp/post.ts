@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Access, asSallyportError, SallyportError } from '../model/index.ts'
+import { type Access, asSallyportError, isMethodName, SallyportError } from '../model/index.ts'
 import { type Era, eraOfMessage, type Versions, versionsFor } from './era.ts'
 import { forwardOther } from './forward-other.ts'
 import { forwardCall } from './forward-call.ts'
@@ -10,7 +10,7 @@ import { askFor } from './missing.ts'
 import { collect } from './receive.ts'
 import { answerRpc, unknownTool } from './refusal.ts'
 import { takeBudget } from './take-budget.ts'
-import { decideCall, recordRefusedCall } from './tool-call.ts'
+import { type DecidedCall, decideCall, decideMethod, recordRefusedCall } from './tool-call.ts'
 
 /** One request at the gateway, with what was found out about it so far, for its answer should it fail. */
 export interface Turn {
@@ -40,14 +40,19 @@ export async function post(turn: Turn, { head, access, fronted }: Known, inside:
   const era = eraOr(turn, message, head)
   if (head.session !== undefined) inside.sessions.check(head.session, fronted.server.name, access)
   const passing = { requestId, method: 'POST', body: came, head, access, fronted, era }
-  if (message.kind !== 'request' || message.method !== 'tools/call') {
-    forwardOther({ ...passing, message, call: undefined }, res, inside)
+  if (message.kind === 'request' && message.method === 'tools/call') {
+    const own = inside.states.redeem(message, access)
+    // What was ours in it is taken out, so what goes on is written anew.
+    const body = own === message ? came : write(own)
+    const decided = decideCall(own, access, fronted.server, inside)
+    await callAs(decided, { ...passing, body }, own, { turn, inside })
     return
   }
-  const own = inside.states.redeem(message, access)
-  // What was ours in it is taken out, so what goes on is written anew.
-  const body = own === message ? came : write(own)
-  await callTool({ ...passing, body }, own, { turn, inside })
+  const decided =
+    message.kind === 'request' ? decideMethod(message, access, fronted.server, inside) : undefined
+  if (message.kind !== 'request' || decided === undefined)
+    forwardOther({ ...passing, message, call: undefined }, res, inside)
+  else await callAs(decided, passing, message, { turn, inside })
 }
 
 interface PassingCall extends Known {
@@ -57,12 +62,13 @@ interface PassingCall extends Known {
   readonly era: Era
 }
 
-async function callTool(
+/** From the decision to the record, the open call and the server. */
+async function callAs(
+  decided: DecidedCall,
   passing: PassingCall,
   message: Request,
   { turn, inside }: { readonly turn: Turn; readonly inside: Inside },
 ): Promise<void> {
-  const decided = decideCall(message, passing.access, passing.fronted.server, inside)
   const taken = decided.effect === 'deny' ? decided : await takeBudget(decided.call, passing.access, inside)
   if (taken.effect === 'deny') {
     const { reason, rule, hidden, retryAfter } = taken
@@ -75,8 +81,9 @@ async function callTool(
   }
   const { call, release } = taken
   try {
-    // Nothing is begun without what the tool needs; of one that is only observed nobody has said what that is.
-    const uses = call.observed === undefined ? call.uses : []
+    // Nothing is begun without what the tool needs. Of one that is only observed nobody has said what that is, and for a
+    // method there is no answer that asks.
+    const uses = call.observed === undefined && !isMethodName(call.tool) ? call.uses : []
     const missing = await inside.missing(passing.access, passing.fronted.server, uses)
     if (missing.length === 0) {
       forwardCall({ ...passing, message, call, release }, turn.res, inside)

@@ -4,7 +4,9 @@ import {
   type Facts,
   factsOfSession,
   isJsonObject,
+  isMethodName,
   type JsonObject,
+  methodName,
   type Observed,
   type ReasonCode,
   type RecordEvent,
@@ -48,17 +50,50 @@ export type DecidedCall =
 
 const none: JsonObject = {}
 
+type Request = Extract<Message, { kind: 'request' }>
+
 /** Decided is on the body, by the very name that the server will read; no header is asked. */
-export function decideCall(
-  { params }: Extract<Message, { kind: 'request' }>,
-  access: Access,
-  server: Server,
-  inside: Inside,
-): DecidedCall {
+export function decideCall({ params }: Request, access: Access, server: Server, inside: Inside): DecidedCall {
   const { name, arguments: args = none } = params
   const tool = typeof name === 'string' ? name : ''
   if (!isJsonObject(args) || typeof name !== 'string')
     return { effect: 'deny', reason: 'message_malformed', rule: 'params', tool, hidden: false }
+  if (isMethodName(tool)) {
+    return {
+      effect: 'deny',
+      reason: 'tool_unknown',
+      rule: `servers.${server.name}.tools`,
+      tool,
+      hidden: true,
+    }
+  }
+  return decide({ tool, args }, access, server, inside)
+}
+
+/**
+ * The same for what is no call of a tool and has an entry of its own: its parameters are those of the message. Undefined where
+ * it has none, so that it goes on with a token that is good for no operation.
+ */
+export function decideMethod(
+  { method, params }: Request,
+  access: Access,
+  server: Server,
+  inside: Inside,
+): DecidedCall | undefined {
+  const tool = methodName(method)
+  if (inside.policy.tool(server.name, tool) === undefined) return undefined
+  const args = Object.fromEntries(Object.entries(params).filter(([name]) => name !== '_meta'))
+  const decided = decide({ tool, args }, access, server, inside)
+  // That there is such a method is known to everybody.
+  return decided.effect === 'deny' ? { ...decided, hidden: false } : decided
+}
+
+function decide(
+  { tool, args }: { readonly tool: string; readonly args: JsonObject },
+  access: Access,
+  server: Server,
+  inside: Inside,
+): DecidedCall {
   const barred = inside.gate.check(toolWork(workOf(access), tool, inside.policy), access.rev)
   if (barred !== undefined)
     return { effect: 'deny', reason: barred.reason, rule: 'revocation', tool, hidden: false }
@@ -99,6 +134,7 @@ export function decideCall(
 
 /** What a call of the tool would be told, for lists: they show nothing else. */
 export function isCallable(tool: string, access: Access, inside: Inside): boolean {
+  if (isMethodName(tool)) return false
   const barred = inside.gate.check(toolWork(workOf(access), tool, inside.policy), access.rev)
   return (
     barred === undefined &&

@@ -16,6 +16,7 @@ export { type Rendered, renderOAuth, renderProblem, renderProxyProblem } from '.
 export { errorTable } from './errors/table.ts'
 export type { FetchAnswer, FetchInit, GuardedFetch } from './fetch.ts'
 export * from './grant.ts'
+export { isMethodName, methodName, ruledMethods } from './method-name.ts'
 export { astray, follow, parameterAt } from './json-pointer.ts'
 export * from './live.ts'
 export * from './log-entry.ts'

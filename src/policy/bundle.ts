@@ -1,5 +1,5 @@
 import type { Downstream, Operation, ReasonCode, RiskClass, Server, Tool, Use } from '../model/index.ts'
-import { createNotes, riskOrder } from '../model/index.ts'
+import { createNotes, isMethodName, riskOrder } from '../model/index.ts'
 import type { HeldUse } from './held-use.ts'
 import type { Pointer } from './parts.ts'
 import type { Step } from './policy.ts'
@@ -47,11 +47,11 @@ export interface CompiledServer {
 /** The entry that stands for every tool of a server that has none of its own. */
 const anyTool = '*'
 
-/** The tool of this very name, else the entry for all others. Names are compared as they are: no folding, no trimming. */
+/** The tool of this very name, else the entry for all others, which are tools. Names are compared as they are: no folding, no trimming. */
 export function toolOf(server: CompiledServer, name: string): CompiledTool | undefined {
   const { tools } = server
   const own = tools.get(name)
-  if (own !== undefined) return own
+  if (own !== undefined || isMethodName(name)) return own
   const others = tools.get(anyTool)
   return others === undefined || isTwin(tools, name) ? undefined : others
 }

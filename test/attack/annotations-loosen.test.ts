@@ -72,14 +72,14 @@ describe('A64 tools of which their server says that they are harmless', () => {
       }
       await world.ask(
         eras.legacy('tools/call', {
-          ...call('read_order', { id: '1' }),
+          ...call('read_order', { id: '1', class: 'write' }),
           annotations: harmless,
           class: 'write',
         }),
       )
       await world.ask(
         eras.legacy('tools/call', {
-          ...call('write_order', { note: 'x' }),
+          ...call('write_order', { note: 'x', class: 'read' }),
           annotations: harmless,
           class: 'read',
         }),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { methodName, ruledMethods } from '../../model/index.ts'
 import { isBlock, parsePlace, parseRate, parseUrl } from '../texts.ts'
 
 /** A text with a check of its own: what is wrong, or undefined. The remedy goes beside it. */
@@ -38,9 +39,9 @@ export const thingName = formed(
 )
 
 export const toolName = formed(
-  /^(?:[A-Za-z0-9_./-]{1,128}|\*)$/,
+  new RegExp(`^(?:[A-Za-z0-9_./-]{1,128}|\\*|${ruledMethods.map(methodName).join('|')})$`),
   'this is no name of a tool',
-  'use 1 to 128 letters, digits, _, -, . and /, as MCP does, or * for all that have no entry',
+  'use 1 to 128 letters, digits, _, -, . and /, as MCP does, or * for all that have no entry, or method:resources/read and its like',
 )
 
 /** As the gateway tells the digest of a tool's definition. */

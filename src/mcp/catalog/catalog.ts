@@ -2,6 +2,7 @@ import {
   type Barred,
   errorTable,
   type Facts,
+  isMethodName,
   type ReasonCode,
   type RiskClass,
   type Server,
@@ -46,7 +47,7 @@ export function catalogOf(
       .known()
       .flatMap(({ pin }) => (pin.server === server.name ? [[pin.tool, pin.pinned]] : [])),
   )
-  const named = server.tools.map(({ name }) => name).filter((name) => name !== '*')
+  const named = server.tools.map(({ name }) => name).filter((name) => name !== '*' && !isMethodName(name))
   return [...new Set([...named, ...known.keys()])].flatMap((name) => {
     const state = judge(who, name, deps)
     const entry = deps.policy.tool(server.name, name)

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import type { EpochSeconds, ToolPin } from '../../model/index.ts'
+import { type EpochSeconds, isMethodName, type ToolPin } from '../../model/index.ts'
 import { annotatesHeadersWell } from './parameter-headers.ts'
 
 /** A tool as a server lists it: untrusted, and with a name. */
 export type Listed = Readonly<Record<string, unknown>> & { readonly name: string }
 
 export function isListed(tool: unknown): tool is Listed {
-  return typeof tool === 'object' && tool !== null && 'name' in tool && typeof tool.name === 'string'
+  if (typeof tool !== 'object' || tool === null || !('name' in tool)) return false
+  return typeof tool.name === 'string' && !isMethodName(tool.name)
 }
 
 export type SeenDefinition = NonNullable<ToolPin['seen']>
