@@ -12,7 +12,8 @@ const figures: Readonly<Record<string, readonly [title: string, decimals: number
   rss: ['RSS MB', 1],
   idle: ['idle MB', 1],
   loaded: ['loaded MB', 1],
-  streams: ['1,000 streams MB', 1],
+  streams: ['with streams MB', 1],
+  perStreamKb: ['KB a stream', 0],
   milliseconds: ['ms', 1],
   perSecond: ['per second', 0],
 }
