@@ -8,6 +8,7 @@ import type { Head } from './head.ts'
 import { idOf, type Message, readMessage, type RequestId } from './message.ts'
 import { askFor } from './missing.ts'
 import { collect } from './receive.ts'
+import { checkRepeatedArguments } from './repeated.ts'
 import { answerRpc, unknownTool } from './refusal.ts'
 import { takeBudget } from './take-budget.ts'
 import { type DecidedCall, decideCall, decideMethod, recordRefusedCall } from './tool-call.ts'
@@ -45,6 +46,9 @@ export async function post(turn: Turn, { head, access, fronted }: Known, inside:
     // What was ours in it is taken out, so what goes on is written anew.
     const body = own === message ? came : write(own)
     const decided = decideCall(own, access, fronted.server, inside)
+    // Not before it is decided: what a hidden tool's headers are is not told.
+    if (decided.effect === 'allow' && era === 'modern')
+      checkRepeatedArguments(own, head, inside.definitions.repeated(fronted.server.name, decided.call.tool))
     await callAs(decided, { ...passing, body }, own, { turn, inside })
     return
   }

@@ -9,6 +9,7 @@ import {
   modernVersion,
   versionKey,
 } from '../mcp/messages.ts'
+import { answerTo } from '../mcp/upstream.ts'
 import { startWorld, type World } from '../mcp/world.ts'
 
 /**
@@ -118,6 +119,54 @@ describe('A60 a header that says another thing than the body', () => {
     expect(await says(modernVersion, modernVersion, ['mcp-protocol-version', modernVersion])).toBe(twice)
     expect(await says(modernVersion, modernVersion, ['mcp-protocol-version', '2025-11-25'])).toBe(twice)
     expect(world.upstream.methods).toEqual([])
+  })
+
+  it('is refused for an argument that a header repeats, once the definition was seen', async () => {
+    const property = (type: string, name: string) => ({ type, 'x-mcp-header': name })
+    const inner = { type: 'object', properties: { on: property('boolean', 'On') } }
+    const properties = { region: property('string', 'Region'), count: property('integer', 'Count'), inner }
+    const tool = { name: 'read_order', inputSchema: { type: 'object', properties } }
+    world.upstream.answer = (reached) => {
+      const { message, response } = reached
+      const listed =
+        message['method'] === 'tools/list' ? { tools: [tool, { ...tool, name: 'wipe' }] } : undefined
+      response.writeHead(200, { 'content-type': 'application/json' }).end(answerTo(reached, listed))
+    }
+    const says = async (args: object, headers: readonly string[], name = 'read_order') =>
+      (await world.ask(modern('tools/call', call(name, { ...args }), headers))).outcome
+    // What was never seen is not known to differ; unknown ones pass as they are.
+    expect(await says({ region: 'us' }, ['Mcp-Param-Region', 'eu'])).toBe('200')
+    await world.ask(modern('tools/list'))
+    const same: [object, readonly string[]][] = [
+      [{ region: 'eu' }, ['Mcp-Param-Region', 'eu']],
+      [{ region: 'eu' }, []],
+      [{ region: 'ü' }, ['mcp-param-REGION', wrap('ü')]],
+      [{ count: 42 }, ['Mcp-Param-Count', '42.0']],
+      [{ inner: { on: true } }, ['Mcp-Param-On', ' true ']],
+      [{ region: 'eu' }, ['Mcp-Param-Other', 'us']],
+    ]
+    for (const [args, headers] of same) expect([headers, await says(args, headers)]).toEqual([headers, '200'])
+    const before = world.upstream.methods.length
+    const differ: [object, readonly string[]][] = [
+      [{ region: 'us' }, ['Mcp-Param-Region', 'eu']],
+      [{ region: 'EU' }, ['Mcp-Param-Region', 'eu']],
+      [{}, ['Mcp-Param-Region', 'eu']],
+      [{ region: null }, ['Mcp-Param-Region', 'null']],
+      [{ region: ['eu'] }, ['Mcp-Param-Region', 'eu']],
+      [{ region: 'eu' }, ['mcp-param-region', wrap('us')]],
+      [{ region: '' }, ['Mcp-Param-Region', '=?base64?!?=']],
+      [{ count: 42 }, ['Mcp-Param-Count', '042']],
+      [{ count: 42 }, ['Mcp-Param-Count', '0x2a']],
+      [{ count: '42' }, ['Mcp-Param-Count', '43']],
+      [{ inner: { on: false } }, ['Mcp-Param-On', 'true']],
+      [{ on: true }, ['Mcp-Param-On', 'true']],
+    ]
+    for (const [args, headers] of differ)
+      expect([headers, await says(args, headers)]).toEqual([headers, mismatch])
+    expect(await says({ region: 'us' }, ['Mcp-Param-Region', 'us', 'mcp-param-region', 'eu'])).toBe(twice)
+    // Of a hidden tool nothing is told, not even this.
+    expect(await says({ region: 'us' }, ['Mcp-Param-Region', 'eu'], 'wipe')).toMatch(/-32602/)
+    expect(world.upstream.methods.length).toBe(before)
   })
 
   it('is none where they mean the same: wrapped, or with blanks around', async () => {

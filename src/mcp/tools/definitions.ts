@@ -1,10 +1,18 @@
 import type { Audit } from '../../audit/index.ts'
-import { type Clock, SallyportError, type Server, type Tool, type ToolPin } from '../../model/index.ts'
+import {
+  type Clock,
+  joinKey,
+  SallyportError,
+  type Server,
+  type Tool,
+  type ToolPin,
+} from '../../model/index.ts'
 import { isUnderReview, type Policy } from '../../policy/index.ts'
 import type { Pins } from '../../storage/index.ts'
 import type { Log, Metrics } from '../../telemetry/index.ts'
 import { createDefinitionReader, isListed, type Listed, type SeenDefinition } from './definition.ts'
 import { createPinNotes, type PinNotes } from './notes.ts'
+import { annotatesHeadersWell, type RepeatedArgument, repeatedBy } from './parameter-headers.ts'
 import { openPinBook, type PinBook } from './pin-book.ts'
 
 export interface DefinitionsSlice {
@@ -39,6 +47,8 @@ export interface Definitions {
   underReview(server: string, tool: string): boolean
   /** Takes note of what a server lists. The first definition of a tool is its pin. */
   see(server: Server, listed: readonly unknown[]): void
+  /** Which arguments of its calls headers repeat, as far as its definition was seen since the start. */
+  repeated(server: string, tool: string): readonly RepeatedArgument[]
   /** Tools of which a definition was seen or is fixed, by server and name. */
   known(): readonly KnownTool[]
   /**
@@ -53,18 +63,28 @@ interface Inside extends DefinitionsSlice, DefinitionsDeps {
   readonly book: PinBook
   readonly notes: PinNotes
   readonly read: ReturnType<typeof createDefinitionReader>
+  /** By server and tool; of a tool that no header repeats anything of, nothing. */
+  readonly repeated: Map<string, readonly RepeatedArgument[]>
 }
 
 export async function openDefinitions(slice: DefinitionsSlice, deps: DefinitionsDeps): Promise<Definitions> {
   const book = await openPinBook(slice.tenant, deps.pins)
   const notes = createPinNotes(deps.audit, deps.log)
-  const inside: Inside = { ...slice, ...deps, book, notes, read: createDefinitionReader() }
+  const inside: Inside = {
+    ...slice,
+    ...deps,
+    book,
+    notes,
+    read: createDefinitionReader(),
+    repeated: new Map(),
+  }
   for (const { name, tools } of slice.servers) for (const tool of tools) fix(name, tool, inside)
   await book.write()
   measure(inside)
   return {
     underReview: (server, tool) => underReview(server, tool, inside),
     see: (server, listed) => see(server, listed, inside),
+    repeated: (server, tool) => inside.repeated.get(joinKey(server, tool)) ?? [],
     known: () => knownTools(inside),
     accept: (server, tool, digest) => accept(server, tool, { digest, inside }),
   }
@@ -92,7 +112,10 @@ function see(server: Server, listed: readonly unknown[], inside: Inside): void {
   for (const tool of listed) {
     if (!isListed(tool)) continue
     if (policy.tool(server.name, tool.name) === undefined) hidden.push(tool)
-    else seen.set(tool.name, [...(seen.get(tool.name) ?? []), inside.read(tool, clock.now())])
+    else {
+      noteRepeated(server.name, tool, inside)
+      seen.set(tool.name, [...(seen.get(tool.name) ?? []), inside.read(tool, clock.now())])
+    }
   }
   if (hidden.length > 0) uncovered(server, hidden)
   const changed = [...seen].filter(([name, definitions]) =>
@@ -100,6 +123,16 @@ function see(server: Server, listed: readonly unknown[], inside: Inside): void {
   )
   if (changed.length > 0) measure(inside)
   book.write().catch((error: unknown) => log.error('tool_pins_not_written', {}, error))
+}
+
+/** Of a definition that breaks the rules nothing is read: its tool is under review. */
+function noteRepeated(server: string, tool: Listed, inside: Inside): void {
+  const key = joinKey(server, tool.name)
+  const { inputSchema } = tool
+  const found =
+    annotatesHeadersWell(inputSchema) && mayKeep(server, tool.name, inside) ? repeatedBy(inputSchema) : []
+  if (found.length > 0) inside.repeated.set(key, found)
+  else inside.repeated.delete(key)
 }
 
 /** Says whether anything changed. */

@@ -16,6 +16,24 @@ export function annotatesHeadersWell(schema: unknown): boolean {
   return isObject(schema) && !(annotation in schema) && walk(schema, { plain: true, depth: 0, names })
 }
 
+/** A header that repeats an argument, in lower case, and where the argument stands in a call. */
+export interface RepeatedArgument {
+  readonly header: string
+  readonly pointer: readonly string[]
+}
+
+/** What a schema that annotates by the rules has repeated. */
+export function repeatedBy(schema: unknown, at: readonly string[] = []): readonly RepeatedArgument[] {
+  const properties = isObject(schema) ? schema['properties'] : undefined
+  if (!isObject(properties) || at.length > deepest) return []
+  return Object.entries(properties).flatMap(([name, property]) => {
+    const pointer = [...at, name]
+    const header = isObject(property) ? property[annotation] : undefined
+    const own = typeof header === 'string' ? [{ header: `mcp-param-${header.toLowerCase()}`, pointer }] : []
+    return [...own, ...repeatedBy(property, pointer)]
+  })
+}
+
 /** As deep as a message of a client may be. */
 const deepest = 64
 
