@@ -107,6 +107,7 @@ function linesOf(it: Explanation): readonly string[] {
       : [`observed: it would be denied with ${it.observed.reason}, by ${it.observed.rule}`]),
     ...(it.decision === 'allow' ? [] : [it.sentence]),
     ...it.steps.map(({ step, held, note }) => `  ${held ? '✓' : '✗'} ${step.padEnd(width)}  ${note}`),
+    ...(it.remedy === undefined ? [] : [`would change it: ${it.remedy}`]),
     `policy ${it.policy}`,
   ]
 }

@@ -21,6 +21,7 @@ import { compileMatcher, type Matcher } from './match.ts'
 import { Permit } from './permit.ts'
 import type { Explanation, Policy, Step } from './policy.ts'
 import { recordedOf, toRecord } from './recorded.ts'
+import { remedyFor } from './remedy.ts'
 import { placed } from './rules.ts'
 
 /** What decides: the expanded configuration's servers and downstreams, and the digest over them. */
@@ -55,8 +56,8 @@ export function compilePolicy(input: PolicyInput): Policy {
       const found = bundle.servers.get(server)
       return recordedOf((found && toolOf(found, tool)?.recorded) ?? [], args)
     },
-    explain: (facts) => explain(input.version, (trace) => judge(bundle, facts, trace)),
-    explainCall: (facts) => explain(input.version, (trace) => callable(bundle, facts, trace)),
+    explain: (facts) => explain(facts, input.version, (trace) => judge(bundle, facts, trace)),
+    explainCall: (facts) => explain(facts, input.version, (trace) => callable(bundle, facts, trace)),
   }
 }
 
@@ -81,6 +82,7 @@ function entryOf({ servers }: Bundle, server: string, name: string): Tool | unde
 
 /** Lets what decides tell its steps. */
 function explain(
+  facts: Facts,
   version: string,
   deciding: (
     trace: Trace,
@@ -89,6 +91,8 @@ function explain(
   const steps: Step[] = []
   const verdict = deciding((step) => steps.push(step))
   const reason = verdict.effect === 'allow' ? 'allowed' : verdict.reason
+  const refused = verdict.effect === 'deny' ? verdict : verdict.observed
+  const remedy = refused && remedyFor(refused.reason, refused.rule, facts)
   return {
     decision: verdict.effect,
     reason,
@@ -96,6 +100,7 @@ function explain(
     rule: verdict.rule,
     policy: version,
     steps,
+    ...(remedy === undefined ? {} : { remedy }),
     ...(verdict.effect === 'deny' || verdict.observed === undefined ? {} : { observed: verdict.observed }),
   }
 }

@@ -67,6 +67,8 @@ export interface Explanation {
   readonly rule: string
   readonly policy: string
   readonly steps: readonly Step[]
+  /** Of a denial: what would change it. */
+  readonly remedy?: string
   /** It passes because its server is observed, and this would deny it. */
   readonly observed?: Observed
 }

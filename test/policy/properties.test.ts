@@ -152,6 +152,7 @@ describe('decide', () => {
         ])
         expect(explained.steps.filter((step) => !step.held)).toHaveLength(decision.effect === 'deny' ? 1 : 0)
         expect(explained.steps.at(-1)?.held).toBe(decision.effect === 'allow')
+        expect(explained.remedy !== undefined).toBe(decision.effect === 'deny')
       }),
     )
   })
