@@ -38,7 +38,7 @@ describe('the instance lock', () => {
     const source = new URL('../../src/storage/index.ts', import.meta.url).href
     writeFileSync(
       script,
-      `import { lockInstance } from ${JSON.stringify(source)}\nlockInstance(${JSON.stringify(folder)})\nprocess.stdout.write('held')\nsetInterval(() => {}, 1000)\n`,
+      `import { lockInstance } from ${JSON.stringify(source)}\n// Nobody else holds it: without a name the collector would give it back.\nglobalThis.lock = lockInstance(${JSON.stringify(folder)})\nprocess.stdout.write('held')\nsetInterval(() => {}, 1000)\n`,
     )
     const child = spawn(process.execPath, [script])
     await once(child.stdout, 'data')
