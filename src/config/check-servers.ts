@@ -1,4 +1,4 @@
-import { asksFor, isMethodName, type RiskClass, riskOrder } from '../model/index.ts'
+import { asksFor, isMethodName, type RiskClass, level } from '../model/index.ts'
 import { checkClient } from './check-downstreams.ts'
 import { checkRules } from './check-rules.ts'
 import { checkUses } from './check-uses.ts'
@@ -71,8 +71,6 @@ function does(
     (tool) => level(risk) <= level(tool.class) && tool.uses.some((use) => covers(use, true)),
   )
 }
-
-const level = (risk: RiskClass): number => riskOrder.indexOf(risk)
 
 /** The classes of what a use covers; empty where it names nothing, which is a fault already. */
 function classesOf(use: string | { readonly op: string }, config: Expanded): readonly RiskClass[] {

@@ -1,4 +1,4 @@
-import { type RiskClass, riskOrder } from '../model/index.ts'
+import { level } from '../model/index.ts'
 import {
   parseParameter,
   parsePart,
@@ -39,8 +39,6 @@ export function checkUses(tool: ExpandedTool, path: Path, config: Expanded, repo
     for (const key of keys) before.add(key)
   }
 }
-
-const level = (risk: RiskClass): number => riskOrder.indexOf(risk)
 
 interface Named {
   readonly spot: Path

@@ -1,4 +1,4 @@
-import { type RiskClass, riskOrder } from '../model/index.ts'
+import { stricter } from '../model/index.ts'
 import { operationId, parseTemplate } from '../policy/index.ts'
 import type { Path } from './document.ts'
 import type { ExpandedOperation } from './expanded.ts'
@@ -23,9 +23,6 @@ function parseOperation(text: string): { readonly method: string; readonly path:
   const segments = parseTemplate(path)
   return typeof segments === 'string' ? segments : { method, path }
 }
-
-const later = (a: RiskClass, b: RiskClass): RiskClass =>
-  riskOrder.indexOf(a) >= riskOrder.indexOf(b) ? a : b
 
 /** Two templates of one shape are the same operation: only the names of their parameters differ. */
 function shapeOf(method: string, path: string): string {
@@ -68,7 +65,7 @@ export function catalogue(
     const shape = shapeOf(method, template)
     const { op, class: former } = byShape.get(shape) ?? { op: operationId(method, template), class: risk }
     // Of two that are proposed for one operation the later class counts.
-    byShape.set(shape, { op, class: own.has(shape) ? former : later(former, risk) })
+    byShape.set(shape, { op, class: own.has(shape) ? former : stricter(former, risk) })
     if (name !== undefined) byName.set(name, shape)
   }
   const operations = [...byShape.values()]

@@ -7,6 +7,11 @@ export type RiskClass = 'read' | 'read-sensitive' | 'write' | 'critical' | 'neve
 /** From harmless to forbidden: the later of two classes wins where two sources name one. */
 export const riskOrder: readonly RiskClass[] = ['read', 'read-sensitive', 'write', 'critical', 'never']
 
+export const level = (risk: RiskClass): number => riskOrder.indexOf(risk)
+
+/** The later of two classes, where two sources name one (design §5). */
+export const stricter = (a: RiskClass, b: RiskClass): RiskClass => (level(a) >= level(b) ? a : b)
+
 /** One thing a downstream does: method and path template, with a class of its own. */
 export interface Operation {
   /** `GET /orders/{id}`: the name in configuration, records and explanations. */

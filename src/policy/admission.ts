@@ -1,4 +1,4 @@
-import type { Facts, RiskClass } from '../model/index.ts'
+import { type Facts, type RiskClass, stricter } from '../model/index.ts'
 import {
   asker,
   type Bundle,
@@ -7,7 +7,6 @@ import {
   deny,
   type Granted,
   known,
-  stricter,
   type Trace,
   toolOf,
 } from './bundle.ts'

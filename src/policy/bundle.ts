@@ -1,5 +1,5 @@
 import type { Downstream, Operation, ReasonCode, RiskClass, Server, Tool, Use } from '../model/index.ts'
-import { createNotes, isMethodName, riskOrder } from '../model/index.ts'
+import { createNotes, isMethodName } from '../model/index.ts'
 import type { HeldUse } from './held-use.ts'
 import type { Pointer } from './parts.ts'
 import type { Step } from './policy.ts'
@@ -114,9 +114,6 @@ export interface Target {
 export type Trace = ((step: Step) => void) | undefined
 
 export const deny = (reason: ReasonCode, rule: string): Denied => ({ effect: 'deny', reason, rule })
-export const level = (risk: RiskClass): number => riskOrder.indexOf(risk)
-/** The later of two classes, where two sources name one (design §5). */
-export const stricter = (a: RiskClass, b: RiskClass): RiskClass => (level(a) >= level(b) ? a : b)
 
 export function covers(use: Use, { downstream, operation }: Omit<Target, 'risk'>): boolean {
   if (use.downstream !== downstream.name) return false

@@ -1,4 +1,4 @@
-import type { Facts, Observed } from '../model/index.ts'
+import { type Facts, type Observed, stricter } from '../model/index.ts'
 import { admission } from './admission.ts'
 import {
   asker,
@@ -9,7 +9,6 @@ import {
   deny,
   type Granted,
   known,
-  stricter,
   type Target,
   type Trace,
 } from './bundle.ts'

@@ -1,4 +1,4 @@
-import type { Facts, RiskClass } from '../model/index.ts'
+import { type Facts, type RiskClass, level, stricter } from '../model/index.ts'
 import { riskOrder } from '../model/index.ts'
 import type { Admitted } from './admission.ts'
 import {
@@ -8,8 +8,6 @@ import {
   deny,
   type Granted,
   known,
-  level,
-  stricter,
   type Target,
   type Trace,
   toolOf,

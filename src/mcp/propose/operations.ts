@@ -1,4 +1,4 @@
-import { type KnownOperation, type RiskClass, riskOrder } from '../../model/index.ts'
+import { type KnownOperation, type RiskClass, stricter } from '../../model/index.ts'
 import { pathParameters } from '../../policy/index.ts'
 import { wordsOf } from './words.ts'
 
@@ -76,8 +76,7 @@ export function classOf({ method, path, name, class: given }: KnownOperation): C
 }
 
 function atLeast(least: RiskClass, given: RiskClass, why: string): ClassedOperation {
-  const stricter = riskOrder.indexOf(given) > riskOrder.indexOf(least)
-  return { class: stricter ? given : least, why }
+  return { class: stricter(least, given), why }
 }
 
 /** The words of a path, without its parameters. */
