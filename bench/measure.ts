@@ -81,27 +81,34 @@ export async function measure(peer: Peer, load: Load, bench: Bench): Promise<Sam
     const { seconds } = bench.options
     const { rate, runs } = await warmUp(under, load, bench)
     const measured = await prepare(under, load, { bench, seconds, rate })
-    const cpuBefore = cpuOf(contender.pid)
-    const coreBefore = coreTimes()
-    const result = await attack(under, load, measured)
-    const cpu = cpuOf(contender.pid) - cpuBefore
-    const core = coreTimes()
-    const total = core.total - coreBefore.total
-    const sample = {
-      requestsPerSecond: result.requests / result.seconds,
-      cpuMicroseconds: cpu / result.requests,
-      p50: result.p50,
-      p99: result.p99,
-      generatorCore: (core.busy - coreBefore.busy) / total,
-      steal: Math.max(...core.stolen.map((ticks, index) => ticks - (coreBefore.stolen[index] ?? 0))) / total,
-      rss: memoryOf(contender.pid).rss,
-    }
+    const { sample } = await sampleOf(contender.pid, () => attack(under, load, measured))
     await under.finish((runs + 1) * load.connections)
     return sample
   } catch (error) {
     await under.abort()
     throw error
   }
+}
+
+/** What a run of the generator was answered, and what the contender used of the machine meanwhile. */
+export async function sampleOf(
+  pid: number | undefined,
+  run: () => Promise<WrkResult>,
+): Promise<{ readonly sample: Sample; readonly result: WrkResult }> {
+  const [cpuBefore, before] = [cpuOf(pid), coreTimes()]
+  const result = await run()
+  const [cpu, core] = [cpuOf(pid) - cpuBefore, coreTimes()]
+  const total = core.total - before.total
+  const sample = {
+    requestsPerSecond: result.requests / result.seconds,
+    cpuMicroseconds: cpu / result.requests,
+    p50: result.p50,
+    p99: result.p99,
+    generatorCore: (core.busy - before.busy) / total,
+    steal: Math.max(...core.stolen.map((ticks, index) => ticks - (before.stolen[index] ?? 0))) / total,
+    rss: memoryOf(pid).rss,
+  }
+  return { sample, result }
 }
 
 /** Returns requests per second, and in how many runs. On a slow machine a compiler has seen as many requests only after a longer time. */

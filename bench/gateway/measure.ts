@@ -5,7 +5,8 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Bench, Sample } from '../bench.ts'
 import { type Aim, holdStreams, wrk } from '../load/generate.ts'
-import { coreTimes, cpuOf, memoryOf, removeFolder, temporaryFolder } from '../processes.ts'
+import { memoryOf, removeFolder, temporaryFolder } from '../processes.ts'
+import { sampleOf } from '../measure.ts'
 import { type GatewayContender, type GatewayPeer, visibleTools } from './peers.ts'
 
 const message = (method: string, params: object) => JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })
@@ -105,21 +106,10 @@ export async function measureMessage(
     const aim = aimOf(contender)
     const options = { wrk: bench.tools.wrk, connections, method: 'POST', body }
     const warm = await wrk(aim, { ...options, seconds: 2 * warmSeconds })
-    const [cpuBefore, before] = [cpuOf(contender.pid), coreTimes()]
-    const measured = await wrk(aim, { ...options, seconds })
-    const [cpu, core] = [cpuOf(contender.pid) - cpuBefore, coreTimes()]
-    const total = core.total - before.total
+    const run = () => wrk(aim, { ...options, seconds })
+    const { sample, result: measured } = await sampleOf(contender.pid, run)
     const wrong = warm.status + measured.status + measured.socket
     if (wrong > 0) throw new Error(`${wrong} wrong answers`)
-    const sample: Sample = {
-      requestsPerSecond: measured.requests / measured.seconds,
-      cpuMicroseconds: cpu / measured.requests,
-      p50: measured.p50,
-      p99: measured.p99,
-      generatorCore: (core.busy - before.busy) / total,
-      steal: Math.max(...core.stolen.map((ticks, index) => ticks - (before.stolen[index] ?? 0))) / total,
-      rss: memoryOf(contender.pid).rss,
-    }
     return { sample, answered: warm.requests + measured.requests }
   })
   const expected = (of === 'call' ? result.answered : 0) + checkCalls

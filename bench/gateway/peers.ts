@@ -2,10 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../test/kit/parts/process.ts'
-import { nginxFrame } from '../nginx.ts'
-import { startPeerDaemon } from '../peers/daemon.ts'
 import { direct as nothing } from '../peers/direct.ts'
-import { envoyConfiguration, routerFilter } from '../peers/envoy.ts'
+import { routerFilter, startEnvoy } from '../peers/envoy.ts'
+import { startNginx } from '../peers/nginx.ts'
 import { callerHeaders, type Contender, injectedValue, type Peer, type Setup } from '../peers/peer.ts'
 import { spawnSallyport, subjectTokenOf } from '../peers/sallyport.ts'
 import { untilListening } from '../processes.ts'
@@ -27,54 +26,13 @@ export const direct: GatewayPeer = { ...nothing, decides: false }
 export const nginx: GatewayPeer = {
   name: 'nginx',
   decides: false,
-  start: async ({ tools, tokens, folder, upstream }) => {
-    const port = await freePort()
-    const file = join(folder, 'nginx.conf')
-    writeFileSync(
-      file,
-      nginxFrame(
-        folder,
-        `upstream next { server ${new URL(upstream).host}; keepalive 256; }
-  server {
-    listen 127.0.0.1:${port} backlog=4096;
-    keepalive_requests 1000000000;
-    location / {
-      proxy_pass http://next;
-      proxy_http_version 1.1;
-      proxy_buffering off;
-      proxy_read_timeout 1h;
-      proxy_set_header Connection "";
-    }
-  }`,
-      ),
-    )
-    const logFile = join(folder, 'nginx.log')
-    return startPeerDaemon({
-      program: tools.nginx,
-      args: ['-p', folder, '-c', file],
-      logFile,
-      port,
-      token: tokens.good,
-    })
-  },
+  start: (setup) => startNginx(setup, ['proxy_buffering off', 'proxy_read_timeout 1h']),
 }
 
 export const envoy: GatewayPeer = {
   name: 'envoy',
   decides: false,
-  start: async ({ tools, tokens, folder, upstream }) => {
-    const port = await freePort()
-    const file = join(folder, 'envoy.json')
-    writeFileSync(file, JSON.stringify(envoyConfiguration(port, upstream, [routerFilter])))
-    return startPeerDaemon({
-      program: tools.envoy,
-      args: ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'],
-      logFile: join(folder, 'envoy.log'),
-      port,
-      token: tokens.good,
-      killed: true,
-    })
-  },
+  start: (setup) => startEnvoy(setup, [routerFilter]),
 }
 
 /** The tools of the list that may be called; the others are hidden. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { freePort } from '../../test/kit/parts/process.ts'
 import { audience, issuer } from '../tokens.ts'
 import { startPeerDaemon } from './daemon.ts'
-import { bearerOf, injectedValue, type Peer, type Setup } from './peer.ts'
+import { bearerOf, type Contender, injectedValue, type Peer, type Setup } from './peer.ts'
 
 /** `jwt_authn` and `credential_injector`, as they come or with the cache of verified tokens on. */
 function envoyPeer(name: string, cache: object): Peer {
@@ -12,21 +12,29 @@ function envoyPeer(name: string, cache: object): Peer {
     injects: bearerOf(injectedValue),
     verifies: true,
     start: async (setup) => {
-      const { tools, tokens, folder } = setup
-      const port = await freePort()
-      const file = join(folder, 'envoy.json')
+      const { tokens, folder } = setup
       writeFileSync(join(folder, 'secret.json'), JSON.stringify({ resources: [secret] }))
-      writeFileSync(file, JSON.stringify(configuration(port, setup, cache)))
-      return startPeerDaemon({
-        program: tools.envoy,
-        args: ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'],
-        logFile: join(folder, 'envoy.log'),
-        port,
-        token: tokens.good,
-        killed: true,
-      })
+      return startEnvoy(setup, filters(tokens.jwk, folder, cache))
     },
   }
+}
+
+/** One listener before the upstream, with these filters. */
+export async function startEnvoy(
+  { tools, tokens, folder, upstream }: Setup,
+  httpFilters: readonly object[],
+): Promise<Contender> {
+  const port = await freePort()
+  const file = join(folder, 'envoy.json')
+  writeFileSync(file, JSON.stringify(configuration(port, upstream, httpFilters)))
+  return startPeerDaemon({
+    program: tools.envoy,
+    args: ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'],
+    logFile: join(folder, 'envoy.log'),
+    port,
+    token: tokens.good,
+    killed: true,
+  })
 }
 
 export const envoy = envoyPeer('envoy', {})
@@ -40,11 +48,7 @@ const secret = {
   generic_secret: { secret: { inline_string: `Bearer ${injectedValue}` } },
 }
 
-const configuration = (port: number, { tokens, folder, upstream }: Setup, cache: object): object =>
-  envoyConfiguration(port, upstream, filters(tokens.jwk, folder, cache))
-
-/** One listener before one upstream, with these filters. */
-export function envoyConfiguration(port: number, upstream: string, httpFilters: object[]): object {
+function configuration(port: number, upstream: string, httpFilters: readonly object[]): object {
   const next = new URL(upstream)
   return {
     node: { id: 'bench', cluster: 'bench' },
@@ -78,7 +82,7 @@ const address = (url: URL) => ({
   socket_address: { address: url.hostname, port_value: Number(url.port) },
 })
 
-const manager = (httpFilters: object[]) => ({
+const manager = (httpFilters: readonly object[]) => ({
   name: 'envoy.filters.network.http_connection_manager',
   typed_config: {
     '@type': extension('filters.network.http_connection_manager.v3.HttpConnectionManager'),
