@@ -5,14 +5,7 @@ import type { Config } from './config/index.ts'
 import type { Dial } from './egress/index.ts'
 import type { Exchange } from './exchange/index.ts'
 import type { OpenIdentity } from './identity/index.ts'
-import {
-  createDigest,
-  createGateway,
-  createSeal,
-  type Definitions,
-  type Gateway,
-  type GatewayDeps,
-} from './mcp/index.ts'
+import { createDigest, createGateway, type Definitions, type Gateway, type GatewayDeps } from './mcp/index.ts'
 import {
   type Access,
   asSallyportError,
@@ -26,7 +19,7 @@ import {
 import { createBudgets, type Policy } from './policy/index.ts'
 import type { Replica } from './revocation/index.ts'
 import type { Stdio } from './stdio/index.ts'
-import type { Keyring } from './storage/index.ts'
+import { createSeal, type Keyring } from './storage/index.ts'
 import type { Log, Metrics } from './telemetry/index.ts'
 
 interface GatewayParts {

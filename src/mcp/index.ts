@@ -10,7 +10,6 @@
  * RFC 9728 (resource metadata), RFC 6750 §3 (challenges), JSON-RPC 2.0.
  */
 export { createDigest } from './digest.ts'
-export { createSeal } from './seal.ts'
 export { createGateway, type Gateway } from './gateway.ts'
 export type { GatewayDeps } from './inside.ts'
 export { type Definitions, openDefinitions } from './tools/definitions.ts'

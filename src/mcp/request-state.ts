@@ -7,7 +7,7 @@ import {
   SallyportError,
 } from '../model/index.ts'
 import type { Message } from './message.ts'
-import { isSealed, type Seal } from './seal.ts'
+import { isSealed, type Seal } from '../storage/index.ts'
 
 /** How long a person has for what is asked, in seconds. */
 const life = 600

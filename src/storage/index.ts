@@ -8,6 +8,7 @@
  * compare-and-swap.
  */
 export { type Keyring, openKeyring, publicKeyFile, type Signer } from './keyring.ts'
+export { createSeal, isSealed, type Seal } from './seal.ts'
 export { openFileSecrets } from './secrets/files.ts'
 export type { Secrets } from './secrets/secrets.ts'
 export { openVaultSecrets } from './secrets/vault.ts'
@@ -17,6 +18,7 @@ export { openSqliteState, readAnchors } from './state/sqlite.ts'
 export type {
   Anchors,
   ConnectionIndex,
+  Consents,
   LogStore,
   Meta,
   Outbox,
@@ -24,7 +26,10 @@ export type {
   Pins,
   Receipts,
   Sessions,
+  SignIns,
   State,
+  Ticket,
+  Tickets,
 } from './state/state.ts'
 export { agreesWithWitness, witnessed } from './state/witness.ts'
 export { createTurns, type Turns } from './turns.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createRequestStates } from '../../src/mcp/request-state.ts'
-import { createSeal } from '../../src/mcp/seal.ts'
+import { createSeal } from '../../src/storage/index.ts'
 import { type Access, type JsonObject, Secret } from '../../src/model/index.ts'
 import { modernBody, modernHeaders, modernVersion, versionKey } from '../mcp/messages.ts'
 import { startWorld, type World } from '../mcp/world.ts'
