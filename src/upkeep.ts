@@ -23,13 +23,14 @@ export async function startUpkeep(parts: Upkeep): Promise<() => void> {
 
 const pruneEveryMs = 600_000
 
-/** Sign-ins that have ended are forgotten, at the start and every ten minutes. */
+/** Sessions, sign-ins and tickets that have ended are forgotten, at the start and every ten minutes. */
 async function keepPruned({ state, log, clock }: Upkeep): Promise<() => void> {
-  await state.sessions.prune(clock.now())
+  const prune = async () => {
+    for (const each of [state.sessions, state.signIns, state.tickets]) await each.prune(clock.now())
+  }
+  await prune()
   const timer = setInterval(() => {
-    state.sessions
-      .prune(clock.now())
-      .catch((error: unknown) => log.warn('sessions were not pruned', {}, error))
+    prune().catch((error: unknown) => log.warn('what has ended was not pruned', {}, error))
   }, pruneEveryMs)
   timer.unref()
   return () => clearInterval(timer)

@@ -230,10 +230,12 @@ function openEgress(
   )
 }
 
-/** Forgets the sessions of a scope, and tells by which claim their sign-ins were dated. */
-async function endSessions(scope: Scope, seq: Seq, { sessions }: State) {
+/** Forgets the sessions of a scope with what they stand on, and tells by which claim their sign-ins were dated. */
+async function endSessions(scope: Scope, seq: Seq, { sessions, signIns, consents }: State) {
   const tenant = scope.kind === 'user' ? scope.principal.tenant : scope.tenant
   const reached = await sessions.list(tenant, scope, epoch(0))
+  await signIns.end(scope, seq)
+  await consents.end(scope, seq)
   const byIat = reached.some(({ authTimeFrom }) => authTimeFrom === 'iat')
   return {
     sessions: await sessions.end(scope, seq),

@@ -65,6 +65,8 @@ function isWithin(scope: Exclude<Scope, { kind: 'user' }>, work: Work): boolean 
       return scope.sid === work.sid
     case 'connection':
       return scope.connection === work.connection
+    case 'consent':
+      return scope.consent === work.consent
     case 'downstream':
       return scope.downstream === work.downstream
     case 'server':

@@ -14,6 +14,8 @@ export type RecordKind =
   | 'denial'
   | 'call'
   | 'return'
+  | 'sign-in'
+  | 'consent'
   | 'mint'
   | 'exchange'
   | 'refresh'

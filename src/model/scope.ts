@@ -3,7 +3,7 @@ import { joinKey, type Principal, principalKey } from './principal.ts'
 
 /**
  * What a revocation, hold or switch reaches (design §7). `user` and `workload` name a principal by issuer and
- * subject. Consent, group grant and tool come with the rooms that make them.
+ * subject.
  */
 export type Scope =
   | { readonly kind: 'tenant'; readonly tenant: string }
@@ -11,6 +11,7 @@ export type Scope =
   | { readonly kind: 'client'; readonly tenant: string; readonly client: string }
   | { readonly kind: 'session'; readonly tenant: string; readonly sid: string }
   | { readonly kind: 'connection'; readonly tenant: string; readonly connection: string }
+  | { readonly kind: 'consent'; readonly tenant: string; readonly consent: string }
   | { readonly kind: 'downstream'; readonly tenant: string; readonly downstream: string }
   | { readonly kind: 'server'; readonly tenant: string; readonly server: string }
   | { readonly kind: 'tool'; readonly tenant: string; readonly server: string; readonly tool: string }
@@ -26,6 +27,8 @@ export interface Work {
   readonly sid: string
   readonly downstream?: string
   readonly connection?: string
+  /** By which the client may use the connection through the server. */
+  readonly consent?: string
   readonly tool?: string
   readonly call?: string
   /** Of the operation at a downstream; of the tool where a server is called. */
@@ -46,6 +49,8 @@ export function scopeKey(scope: Scope): string {
       return joinKey('session', scope.tenant, scope.sid)
     case 'connection':
       return joinKey('connection', scope.tenant, scope.connection)
+    case 'consent':
+      return joinKey('consent', scope.tenant, scope.consent)
     case 'downstream':
       return joinKey('downstream', scope.tenant, scope.downstream)
     case 'server':
@@ -71,6 +76,7 @@ export function workKeys(work: Work): string[] {
   ]
   if (work.downstream !== undefined) keys.push(joinKey('downstream', tenant, work.downstream))
   if (work.connection !== undefined) keys.push(joinKey('connection', tenant, work.connection))
+  if (work.consent !== undefined) keys.push(joinKey('consent', tenant, work.consent))
   if (work.tool !== undefined) keys.push(joinKey('tool', tenant, work.server, work.tool))
   if (work.class !== undefined) keys.push(joinKey('class', tenant, work.class))
   for (const label of work.labels ?? []) keys.push(joinKey('label', tenant, label))

@@ -16,6 +16,7 @@ const scopeKinds = [
   'client',
   'session',
   'connection',
+  'consent',
   'downstream',
   'server',
   'tool',
@@ -53,7 +54,7 @@ export interface ScopeNames {
 
 /**
  * A name that the configuration knows must exist, or a typing error would cut nothing and look like success. A
- * principal, client, session or connection need not be known: the cut then waits for whoever comes by that name.
+ * principal, client, session, connection or consent need not be known: the cut then waits for whoever comes by that name.
  *
  * @throws request_malformed, with the field and the remedy
  */
@@ -75,6 +76,8 @@ export function readScope(input: ScopeInput, names: ScopeNames): Scope {
       return { kind: 'session', tenant, sid: id }
     case 'connection':
       return { kind: 'connection', tenant, connection: id }
+    case 'consent':
+      return { kind: 'consent', tenant, consent: id }
     case 'downstream':
       return { kind: 'downstream', tenant, downstream: known(id, names.downstreams, 'downstream') }
     case 'server':

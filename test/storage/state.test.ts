@@ -12,12 +12,14 @@ import {
   witnessed,
 } from '../../src/storage/index.ts'
 import { stateConformance } from '../conformance/state.ts'
+import { signInStateConformance } from '../conformance/state-sign-in.ts'
 import { temporaryFolder } from '../kit/folder.ts'
 
 const open = (folder = temporaryFolder()) =>
   openSqliteState(join(folder, 'state.db'), { newEpoch: () => 'first-epoch' })
 
 stateConformance('SQLite', () => open())
+signInStateConformance('SQLite', () => open())
 
 const cut = { kind: 'cut', scope: { kind: 'tenant', tenant: 'acme' }, hold: false, cause: 'test' } as const
 

@@ -28,4 +28,20 @@ export const migrations: readonly string[] = [
     tenant TEXT NOT NULL, server TEXT NOT NULL, tool TEXT NOT NULL, pin TEXT NOT NULL,
     PRIMARY KEY (tenant, server, tool)) STRICT;
   `,
+  `
+  CREATE TABLE tickets (
+    kind TEXT NOT NULL, id TEXT NOT NULL, expires_at INTEGER NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (kind, id)) STRICT;
+  CREATE TABLE sign_ins (
+    tenant TEXT NOT NULL, id TEXT NOT NULL, sid TEXT NOT NULL, kind TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL,
+    client TEXT NOT NULL, server TEXT NOT NULL, rev INTEGER NOT NULL, gen INTEGER NOT NULL, idle_until INTEGER NOT NULL,
+    checked_at INTEGER NOT NULL, sign_in TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)) STRICT;
+  CREATE INDEX sign_ins_user ON sign_ins (tenant, kind, issuer, subject);
+  CREATE TABLE consents (
+    tenant TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL,
+    client TEXT NOT NULL, server TEXT NOT NULL, downstream TEXT, connection TEXT, rev INTEGER NOT NULL, consent TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)) STRICT;
+  CREATE INDEX consents_user ON consents (tenant, kind, issuer, subject);
+  `,
 ]

@@ -2,10 +2,13 @@ import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { type Database, openDatabase } from './database.ts'
 import { createConnectionIndex } from './connections.ts'
+import { createConsents } from './consents.ts'
 import { createLogStore } from './log-store.ts'
 import { createPins } from './pins.ts'
 import { createSessions } from './sessions.ts'
+import { createSignIns } from './sign-ins.ts'
 import type { Anchors, Meta, Outbox, OutboxJob, Receipts, State } from './state.ts'
+import { createTickets } from './tickets.ts'
 
 /** The state of the single form: one SQLite file. `newEpoch` names the log's first epoch. */
 export function openSqliteState(path: string, deps: { readonly newEpoch: () => string }): State {
@@ -21,6 +24,9 @@ export function openSqliteState(path: string, deps: { readonly newEpoch: () => s
     outbox: createOutbox(db),
     anchors: createAnchors(db),
     pins: createPins(db),
+    tickets: createTickets(db),
+    signIns: createSignIns(db),
+    consents: createConsents(db),
     meta: createMeta(db),
     close: async () => db.close(),
   }

@@ -1,5 +1,6 @@
 import type {
   Connection,
+  Consent,
   EpochSeconds,
   LogBody,
   LogEntry,
@@ -7,6 +8,7 @@ import type {
   Scope,
   Seq,
   Session,
+  SignIn,
   Tombstone,
   ToolPin,
 } from '../../model/index.ts'
@@ -101,6 +103,46 @@ export interface Pins {
   list(tenant: string): Promise<readonly ToolPin[]>
 }
 
+/** Something that is good once: a login under way, an authorization code, an assertion that was shown. */
+export interface Ticket {
+  /** What it is for; a ticket of one kind is none of another. */
+  readonly kind: string
+  /** A hash of what its holder shows, never that itself. */
+  readonly id: string
+  readonly expiresAt: EpochSeconds
+  /** JSON without anything secret in clear. */
+  readonly value: string
+}
+
+export interface Tickets {
+  /** False where the kind has a ticket of this id that has not expired; nothing is changed then. */
+  put(ticket: Ticket, now: EpochSeconds): Promise<boolean>
+  /** Gives it to the first who asks, and to nobody after. Undefined for an expired one too. */
+  take(kind: string, id: string, now: EpochSeconds): Promise<Ticket | undefined>
+  prune(now: EpochSeconds): Promise<number>
+}
+
+/** Grants of MCP clients: what their refresh tokens stand on. */
+export interface SignIns {
+  put(signIn: SignIn): Promise<void>
+  get(tenant: string, id: string): Promise<SignIn | undefined>
+  /** Compare-and-swap: replaces the row whose generation is `gen`; false where it is another's by now, or gone. */
+  replace(gen: number, next: SignIn): Promise<boolean>
+  /** Those that have not ended, by when the login issuer was asked last. */
+  list(tenant: string, scope: Scope | undefined, now: EpochSeconds): Promise<readonly SignIn[]>
+  /** Counts and forgets what the scope reaches and was made before the log position `seq`. */
+  end(scope: Scope, seq: Seq): Promise<number>
+  prune(now: EpochSeconds): Promise<number>
+}
+
+export interface Consents {
+  put(consent: Consent): Promise<void>
+  get(tenant: string, id: string): Promise<Consent | undefined>
+  list(tenant: string, scope: Scope | undefined): Promise<readonly Consent[]>
+  /** Counts and forgets what the scope reaches and was made before the log position `seq`. */
+  end(scope: Scope, seq: Seq): Promise<number>
+}
+
 /** Small persistent facts: the epoch, sealed keys. */
 export interface Meta {
   get(name: string): Promise<string | undefined>
@@ -116,6 +158,9 @@ export interface State {
   readonly outbox: Outbox
   readonly anchors: Anchors
   readonly pins: Pins
+  readonly tickets: Tickets
+  readonly signIns: SignIns
+  readonly consents: Consents
   readonly meta: Meta
   close(): Promise<void>
 }
