@@ -36,7 +36,7 @@ function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
     subjects: createHandedSubjects(deps),
     flights: createFlights<Credential>(deps.gate),
     refusals: createRefusals({ clock: deps.clock, cache }),
-    refresher: createRefresher({ ...deps, requestToken, giveBack }),
+    refresher: createRefresher({ ...deps, giveBack }),
     fixed: new WeakMap(),
     turns: createTurns(),
   } satisfies AcquireDeps

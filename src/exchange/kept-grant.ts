@@ -2,6 +2,8 @@ import { type Grant, SallyportError, type StoredGrant } from '../model/index.ts'
 import type { ExchangeDeps } from './deps.ts'
 import { exchangeOnce, type Made, subjectOf, type Wanted } from './exchanged.ts'
 import { exchangeAndKeep, type KeepDeps, madeOf, storeIsDown } from './keep-grant.ts'
+import { refreshToken } from './flavours/refresh-token.ts'
+import { narrowed } from './narrow.ts'
 import { exchangePlace, registrationKey } from './place.ts'
 import { isCode } from './is-code.ts'
 import type { LiveGrant, RefreshTask } from './refresh-claim.ts'
@@ -14,10 +16,16 @@ export interface KeptGrantDeps extends KeepDeps, Pick<ExchangeDeps, 'audit'> {
 /** A stored access token must be good for this many seconds still to be used. */
 const margin = 30
 
-function taskOf({ need, source, flight }: Wanted): RefreshTask {
+function taskOf({ need, source, flight }: Wanted, { requestToken }: KeptGrantDeps): RefreshTask {
   const { downstream, access } = need
-  const ask = { source, downstream, principal: access.session.principal }
-  return { place: exchangePlace(need, source), at: source, ask, flight }
+  const common = { source, downstream, principal: access.session.principal }
+  return {
+    place: exchangePlace(need, source),
+    at: source,
+    flight,
+    ask: (rt, scopes) => requestToken(refreshToken, { ...common, refreshToken: rt, scopes }, source),
+    narrow: (answer) => narrowed(common, answer, requestToken),
+  }
 }
 
 function isFresh({ at, exp }: Grant, { refused }: Wanted, { clock, audit }: KeptGrantDeps): boolean {
@@ -88,7 +96,7 @@ async function fromStore(wanted: Wanted, task: RefreshTask, deps: KeptGrantDeps)
  */
 export async function obtainKept(wanted: Wanted, deps: KeptGrantDeps): Promise<Made> {
   try {
-    return await fromStore(wanted, taskOf(wanted), deps)
+    return await fromStore(wanted, taskOf(wanted, deps), deps)
   } catch (error) {
     if (!storeIsDown(error)) throw error
     return exchangeOnce(wanted, deps).catch((failure: unknown) => {

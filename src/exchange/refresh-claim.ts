@@ -10,23 +10,24 @@ import {
 } from '../model/index.ts'
 import { callTimeout, type Registration } from './authorization-server.ts'
 import type { ExchangeDeps } from './deps.ts'
-import type { RefreshAsk } from './flavours/refresh-token.ts'
+import type { Broad, Issued } from './flavours/flavour.ts'
 import type { Flight } from './flights.ts'
-import type { RequestToken } from './grant-request.ts'
 import { isCode } from './is-code.ts'
 
 /** A stored grant to be refreshed, and for whom. */
 export interface RefreshTask {
   readonly place: GrantPlace
   readonly at: Registration
-  readonly ask: Omit<RefreshAsk, 'refreshToken' | 'scopes'>
   readonly flight: Flight
+  /** One call with this refresh token; the answer is judged. @throws reauth_required, exchange_* */
+  readonly ask: (refreshToken: Secret, scopes: readonly string[]) => Promise<Issued | Broad>
+  /** Makes of a token that names further audiences one for this downstream alone. @throws exchange_* */
+  readonly narrow: (answer: Broad) => Promise<Issued>
 }
 
 export type LiveGrant = Extract<StoredGrant, { tomb?: undefined }>
 
 export interface RefreshDeps extends Pick<ExchangeDeps, 'secrets' | 'clock' | 'random' | 'log'> {
-  readonly requestToken: RequestToken
   /** Revoke at the provider what must not be kept. Returns at once, never throws. */
   readonly giveBack: (at: Registration, token: Secret) => void
 }

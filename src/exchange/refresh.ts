@@ -2,10 +2,8 @@ import { Buffer } from 'node:buffer'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Grant, SallyportError, type Scope, type Secret } from '../model/index.ts'
 import type { Broad, Issued } from './flavours/flavour.ts'
-import { refreshToken } from './flavours/refresh-token.ts'
 import { isBarred } from './flights.ts'
 import { isCode } from './is-code.ts'
-import { narrowed } from './narrow.ts'
 import { reaches } from './owner.ts'
 import { placeKey } from './place.ts'
 import {
@@ -39,7 +37,7 @@ async function callOnce(task: RefreshTask, claimed: LiveGrant, running: Running)
   const { rt, scopes } = claimed.grant
   if (rt === undefined) throw new SallyportError('reauth_required')
   try {
-    return await running.requestToken(refreshToken, { ...task.ask, refreshToken: rt, scopes }, task.at)
+    return await task.ask(rt, scopes)
   } catch (error) {
     if (!isCode(error, 'reauth_required')) await release(task, claimed, claimed.grant, running)
     throw error
@@ -117,7 +115,7 @@ async function narrowAndPersist(
   running: Running,
 ): Promise<LiveGrant> {
   try {
-    const issued = await narrowed(task.ask, answer, running.requestToken)
+    const issued = await task.narrow(answer)
     return await persist({ task, grant: withToken(kept.grant, issued), version: kept.version }, running)
   } catch (error) {
     await release(task, kept, kept.grant, running)
