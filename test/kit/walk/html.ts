@@ -50,7 +50,7 @@ function attributes(text: string): ReadonlyMap<string, string> {
 
 /** Without what no reader sees. */
 const visible = (html: string): string =>
-  html.replaceAll(/<!--[\s\S]*?-->|<(script|style|template|svg)\b[\s\S]*?<\/\1\s*>/gi, '')
+  html.replaceAll(/<!doctype[^>]*>|<!--[\s\S]*?-->|<(script|style|template|svg)\b[\s\S]*?<\/\1\s*>/gi, '')
 
 /** The text of a page, its tags taken out. */
 export function saidBy(html: string): string {
