@@ -1,13 +1,11 @@
-import { createHash, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import type { JWK } from 'jose'
 import { type Clock, type EpochSeconds, epoch, type Seconds } from '../../model/index.ts'
+import { type SigningAlgorithm, type TokenKey, tokenKey } from '../signing.ts'
 import { rememberSigned } from './signed-here.ts'
 
-/** What session tokens are signed with: EdDSA, or ES256 where FIPS is asked for. */
-type SessionAlgorithm = 'EdDSA' | 'ES256'
-
 export interface KeyOptions {
-  readonly algorithm: SessionAlgorithm
+  readonly algorithm: SigningAlgorithm
   /** A key signs for this long; then the next one does. */
   readonly rotation: Seconds
   /** How many signatures are remembered from their making: a power of two. */
@@ -19,7 +17,7 @@ export interface KeyOptions {
  * nobody who reads the disk can sign one.
  */
 export interface SigningKeys {
-  readonly algorithm: SessionAlgorithm
+  readonly algorithm: SigningAlgorithm
   /** Sign with the key of the hour. `expiresAt` keeps its public half until then. Synchronous. */
   sign(claims: object, expiresAt: EpochSeconds): string
   /** Whether a live key of this name made the signature: remembered from the making, or verified. Synchronous. */
@@ -28,12 +26,7 @@ export interface SigningKeys {
   jwks(): { readonly keys: readonly JWK[] }
 }
 
-interface SigningKey {
-  readonly kid: string
-  readonly header: string
-  readonly privateKey: KeyObject
-  readonly publicKey: KeyObject
-  readonly jwk: JWK
+interface SigningKey extends TokenKey {
   readonly since: EpochSeconds
   /** When the last token it signed ends. */
   lastExpiry: EpochSeconds
@@ -63,15 +56,14 @@ export function openSigningKeys(options: KeyOptions, deps: { readonly clock: Clo
       const key = rotate(now)
       drop(now)
       key.lastExpiry = epoch(Math.max(key.lastExpiry, expiresAt))
-      const signed = `${key.header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
-      const signature = signWith(algorithm, key.privateKey, signed)
+      const { signed, signature } = key.sign(claims)
       made.add(signed, signature)
       return `${signed}.${signature.toString('base64url')}`
     },
     verify(kid, signed, signature) {
       const key = keys.get(kid)
       if (key === undefined) return false
-      return made.has(signed, signature) || verifyWith(algorithm, key.publicKey, signed, signature)
+      return made.has(signed, signature) || key.verify(signed, signature)
     },
     jwks() {
       drop(deps.clock.now())
@@ -80,35 +72,10 @@ export function openSigningKeys(options: KeyOptions, deps: { readonly clock: Clo
   }
 }
 
-/** ES256 signatures are the bare pair of numbers that JWS wants (RFC 7518 §3.4), not DER. */
-function signWith(algorithm: SessionAlgorithm, key: KeyObject, text: string): Buffer {
-  const data = Buffer.from(text)
-  return algorithm === 'EdDSA'
-    ? sign(null, data, key)
-    : sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' })
-}
-
-function verifyWith(algorithm: SessionAlgorithm, key: KeyObject, text: string, signature: Buffer): boolean {
-  const data = Buffer.from(text)
-  return algorithm === 'EdDSA'
-    ? verify(null, data, key, signature)
-    : verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature)
-}
-
-function generate(algorithm: SessionAlgorithm, since: EpochSeconds): SigningKey {
-  const { privateKey, publicKey } =
+function generate(algorithm: SigningAlgorithm, since: EpochSeconds): SigningKey {
+  const { privateKey } =
     algorithm === 'EdDSA'
       ? generateKeyPairSync('ed25519')
       : generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const bare = publicKey.export({ format: 'jwk' }) as JWK
-  const kid = thumbprint(bare)
-  const header = Buffer.from(JSON.stringify({ alg: algorithm, typ: 'at+jwt', kid })).toString('base64url')
-  const jwk = { ...bare, kid, alg: algorithm, use: 'sig' }
-  return { kid, header, privateKey, publicKey, jwk, since, lastExpiry: since }
-}
-
-/** RFC 7638 §3: the required members in lexical order, without white space. */
-function thumbprint({ crv, kty, x, y }: JWK): string {
-  const members = y === undefined ? { crv, kty, x } : { crv, kty, x, y }
-  return createHash('sha256').update(JSON.stringify(members)).digest('base64url')
+  return { ...tokenKey(algorithm, privateKey), since, lastExpiry: since }
 }
