@@ -39,16 +39,19 @@ export interface Parts {
   /** The folder with the MCP conformance suite. */
   readonly conformance?: string
   readonly recipes?: Recipes
+  /** The folder with the MCP Inspector. */
+  readonly inspector?: string
 }
 
 export function parts(): Parts {
-  const { openbao, keycloak, clients, conformance, recipes } = inject('parts')
+  const { openbao, keycloak, clients, conformance, recipes, inspector } = inject('parts')
   return {
     ...(openbao === undefined ? {} : { openbao: { address: openbao.address, rootToken: openbao.rootToken } }),
     ...(keycloak === undefined ? {} : { keycloak: keycloakPart(keycloak.baseUrl) }),
     ...(clients === undefined ? {} : { clients }),
     ...(conformance === undefined ? {} : { conformance }),
     ...(recipes === undefined ? {} : { recipes }),
+    ...(inspector === undefined ? {} : { inspector }),
   }
 }
 

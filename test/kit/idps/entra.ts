@@ -21,7 +21,7 @@ const manyGroups = Array.from(
   (_, index) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
 )
 
-export const entraPeople: readonly StubPerson[] = [
+const entraPeople: readonly StubPerson[] = [
   {
     username: 'alice@acme.example',
     password: 'alice-password',

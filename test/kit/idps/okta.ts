@@ -15,7 +15,7 @@ const base = '/oauth2/default'
 /** Of every access token, whatever is asked for. */
 export const oktaAudience = 'api://default'
 
-export const oktaPeople: readonly StubPerson[] = [
+const oktaPeople: readonly StubPerson[] = [
   {
     username: 'alice@acme.example',
     password: 'alice-password',

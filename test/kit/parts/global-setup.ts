@@ -1,6 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { type Clients, obtainClients } from './clients.ts'
 import { obtainConformanceSuite } from './conformance.ts'
+import { obtainInspector } from './inspector.ts'
 import { obtainKeycloak, startKeycloak } from './keycloak.ts'
 import { obtainOpenBao, startOpenBaoAt } from './openbao.ts'
 import { obtainRecipes, type Recipes } from './recipes.ts'
@@ -14,6 +15,8 @@ export interface StartedParts {
   /** The folder with the MCP conformance suite. */
   readonly conformance?: string
   readonly recipes?: Recipes
+  /** The folder with the MCP Inspector. */
+  readonly inspector?: string
 }
 
 declare module 'vitest' {
@@ -31,13 +34,15 @@ export async function setup(project: TestProject): Promise<Stop> {
   const stop = async () => {
     await Promise.all(stops.map((each) => each()))
   }
-  const results = await Promise.allSettled([
+  const pending: readonly Promise<StartedParts>[] = [
     openbao(stops),
     keycloak(stops),
     clients(),
     conformance(),
     recipes(),
-  ])
+    inspector(),
+  ]
+  const results = await Promise.allSettled(pending)
   const failures = results
     .filter((result) => result.status === 'rejected')
     .map(({ reason }) => reason as unknown)
@@ -46,10 +51,8 @@ export async function setup(project: TestProject): Promise<Stop> {
     for (const failure of failures) say(failure instanceof Error ? failure.message : String(failure))
     throw new Error('a real part of the tests could not be had: see the lines above')
   }
-  const [bao, kc, http, suite, needs] = results.map((result) =>
-    result.status === 'fulfilled' ? result.value : {},
-  )
-  project.provide('parts', { ...bao, ...kc, ...http, ...suite, ...needs })
+  const found = results.map((result) => (result.status === 'fulfilled' ? result.value : {}))
+  project.provide('parts', Object.assign({}, ...found) as StartedParts)
   say(`ready in ${((performance.now() - started) / 1000).toFixed(1)} s`)
   return stop
 }
@@ -85,6 +88,11 @@ async function conformance(): Promise<Pick<StartedParts, 'conformance'>> {
 async function recipes(): Promise<Pick<StartedParts, 'recipes'>> {
   const found = await obtainRecipes()
   return found === undefined ? skipped('recipes for MCP servers') : { recipes: found }
+}
+
+async function inspector(): Promise<Pick<StartedParts, 'inspector'>> {
+  const found = await obtainInspector()
+  return found === undefined ? skipped('MCP Inspector') : { inspector: found }
 }
 
 function skipped(part: string): Record<string, never> {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { programNamed } from '../../recipes/document.ts'
 import { cached, offline } from './cache.ts'
 import { obtainGo } from './go.ts'
+import { obtainPackages } from './packages.ts'
 import { run } from './run.ts'
 import { findPython, hasPython, pythonTag } from './tools.ts'
 
@@ -30,18 +31,8 @@ export async function obtainRecipes(): Promise<Recipes | undefined> {
   return node === undefined || python === undefined || go === undefined ? undefined : { node, python, go }
 }
 
-async function obtainNodePackages(): Promise<string | undefined> {
-  const lock = await readFile(join(sources, 'node', 'package-lock.json'))
-  return cached(`recipes-node-${digest(lock)}`, async (into) => {
-    for (const name of ['package.json', 'package-lock.json'])
-      await copyFile(join(sources, 'node', name), join(into, name))
-    await run({
-      what: 'recipes for Node: installing with npm',
-      program: 'npm',
-      args: ['ci', '--prefix', into, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
-    })
-  })
-}
+const obtainNodePackages = (): Promise<string | undefined> =>
+  obtainPackages({ what: 'recipes for Node', name: 'recipes-node', source: join(sources, 'node') })
 
 /** Some have native code, so the folder is that of one interpreter. */
 async function obtainPythonLibraries(): Promise<Recipes['python'] | undefined> {
