@@ -63,13 +63,14 @@ const downstream = createServer((_request, response) => {
 }).listen(0, '127.0.0.1')
 await once(downstream, 'listening')
 try {
-  const ports = { egress: await freePort(), admin: await freePort(), telemetry: await freePort() }
-  const at = ({ egress, admin, telemetry }) =>
-    `{ egress: "127.0.0.1:${egress}", admin: "127.0.0.1:${admin}", telemetry: "127.0.0.1:${telemetry}" }`
+  const names = ['egress', 'public', 'admin', 'telemetry']
+  const ports = {}
+  for (const name of names) ports[name] = await freePort()
+  const at = names.map((name) => `${name}: "127.0.0.1:${ports[name]}"`).join(', ')
   writeFileSync(join(folder, 'credential'), 'a-credential-of-nobody', { mode: 0o600 })
   writeFileSync(
     join(folder, 'sallyport.yaml'),
-    `listen: ${at(ports)}
+    `listen: { ${at} }
 allow: [anyone]
 direct: [api]
 downstreams:

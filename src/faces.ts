@@ -1,20 +1,21 @@
-/** The listeners of one process: egress with the token face behind it, admin, telemetry (design §3). */
+/** The listeners of one process: egress with the token face behind it, gateway, public, admin, telemetry (design §3). */
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { runFiles } from './console/index.ts'
 import { isForward, isLoopbackHost } from './egress/index.ts'
 import { mountTokenFace } from './identity/index.ts'
-import { mountCatalog, mountTools } from './mcp/index.ts'
-import { SallyportError, Secret, seconds } from './model/index.ts'
-import { mountAdmin } from './revocation/index.ts'
+import { mountOperator } from './admin-face.ts'
+import { isPublicPath, mountPublic, servesOrigin } from './public-face.ts'
 import { writeDurably } from './storage/index.ts'
 import { createFace, type Face, type FaceOptions, hostJudge, type Listening, listen } from './http.ts'
-import { clock, type Instance, random } from './wire.ts'
+import { type Instance, random } from './wire.ts'
 
 export interface Faces {
   readonly egress: Listening
   /** Undefined where no server has a `url`. */
   readonly gateway: Listening | undefined
+  /** Undefined where nobody can sign in. */
+  readonly public: Listening | undefined
   readonly admin: Listening
   readonly telemetry: Listening
   /** Take no new connection; what is open goes on. */
@@ -29,6 +30,7 @@ export async function openFaces(instance: Instance): Promise<Faces> {
   const faces = {
     egress: egressFace(instance),
     gateway: gatewayFace(instance),
+    public: publicFace(instance),
     telemetry: telemetryFace(instance),
     admin: adminFace(instance),
   }
@@ -44,11 +46,12 @@ export async function openFaces(instance: Instance): Promise<Faces> {
     instance.gatewayHosts.push(...(gateway?.hosts ?? []), new URL(instance.config.url).host)
     // A forwarded port is another one at the client; what keeps rebound names out is that these are none.
     if (isLoopbackHost(at.gateway.host)) instance.gatewayHosts.push('127.0.0.1', 'localhost', '[::1]')
+    const pages = instance.signIn === undefined ? undefined : await faces.public.listen(at.public)
     const telemetry = await faces.telemetry.listen(at.telemetry)
     const admin = await faces.admin.listen(at.admin)
     writeDurably(join(data, 'run', runFiles.endpoint), JSON.stringify({ url: admin.url, pid: process.pid }))
     await faces.egress.open()
-    return { egress, gateway, telemetry, admin, close }
+    return { egress, gateway, public: pages, telemetry, admin, close }
   } catch (error) {
     await close()
     throw error
@@ -60,14 +63,21 @@ interface NamedFace extends Pick<Face, 'open' | 'close'> {
 }
 
 /** A face whose names for `Host` are known once it listens. */
-function face(instance: Instance, options: Omit<FaceOptions, 'namesUs'>): NamedFace {
+function face(
+  instance: Instance,
+  options: Omit<FaceOptions, 'namesUs'> & { readonly forPeople?: true },
+): NamedFace {
   let judge: (host: string) => boolean = () => false
   const made = createFace({ ...options, namesUs: (host) => judge(host) }, { log: instance.log, requestId })
   return {
     ...made,
     listen: async (address) => {
       const listening = await listen(made.server, options.name, address)
-      judge = hostJudge([...listening.hosts, new URL(instance.config.url).host], listening.everyAddress)
+      const names = [...listening.hosts, new URL(instance.config.url).host]
+      const named = hostJudge(names, listening.everyAddress)
+      // A forwarded port is another one at the browser; what keeps rebound names out is that these are none.
+      const forwarded = options.forPeople === true && isLoopbackHost(address.host)
+      judge = (host) => named(host) || (forwarded && isLoopbackHost(host.replace(/:\d+$/, '')))
       return listening
     },
   }
@@ -104,152 +114,33 @@ function egressFace(instance: Instance): NamedFace {
 }
 
 function gatewayFace(instance: Instance): NamedFace {
+  const { signIn } = instance
   const first: FaceOptions['first'] = (request, response) => {
+    if (signIn !== undefined && isPublicPath(request.url ?? '')) return false
     instance.gateway.handle(request, response)
     return true
   }
-  return face(instance, { name: 'gateway', reader: 'caller', first, mount: () => undefined })
+  return face(instance, { ...publicOptions(instance), name: 'gateway', first })
 }
+
+/** Sign-in and the pages for people. The gateway answers the same, so that one public origin is enough. */
+function publicFace(instance: Instance): NamedFace {
+  return face(instance, { ...publicOptions(instance), name: 'public' })
+}
+
+const publicOptions = (instance: Instance) => ({
+  reader: 'caller' as const,
+  forPeople: true as const,
+  servesOrigin: servesOrigin(instance),
+  mount: (app: FastifyInstance) => mountPublic(app, instance),
+})
 
 function adminFace(instance: Instance): NamedFace {
-  return face(instance, { name: 'admin', reader: 'operator', mount: (app) => mountOperator(app, instance) })
-}
-
-function mountOperator(app: FastifyInstance, instance: Instance): void {
-  const { config } = instance
-  app.addHook('onRequest', async (request) => {
-    const presented = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1]
-    if (presented === undefined || !instance.admin.matches(presented))
-      throw new SallyportError('admin_auth_failed')
+  return face(instance, {
+    name: 'admin',
+    reader: 'operator',
+    mount: (app) => mountOperator(app, instance, { requestId }),
   })
-  mountAdmin(app, {
-    revocations: instance.revocations,
-    state: instance.state,
-    clock,
-    random: requestId,
-    names: () => ({
-      tenant: config.tenant,
-      issuer: config.login.issuer,
-      workloadIssuers: config.workloads.map(({ issuer }) => issuer),
-      servers: config.servers,
-      downstreams: config.downstreams.map(({ name }) => name),
-    }),
-  })
-  const { definitions, policy } = instance
-  const { tenant, servers, login } = config
-  mountTools(app, { servers, definitions })
-  mountCatalog(app, {
-    tenant,
-    issuer: login.issuer,
-    servers,
-    policy,
-    definitions,
-    gate: instance.replica.gate,
-  })
-  mountConnect(app, instance)
-  mountDevTokens(app, instance)
-  app.get(
-    '/v1/status',
-    { schema: { response: { 200: { type: 'object', additionalProperties: true } } } },
-    async () => ({
-      form: config.form,
-      tenant: config.tenant,
-      policy: config.version,
-      log: await instance.state.log.head(),
-      live: instance.replica.live.size,
-      vault: config.vault === undefined ? 'files' : await instance.secrets.health(),
-      ...instance.health.report(),
-    }),
-  )
-}
-
-interface ConnectBody {
-  readonly downstream: string
-  readonly server?: string
-  readonly user: string
-  readonly issuer?: string
-  readonly value: string
-}
-
-const name = { type: 'string', minLength: 1, maxLength: 512 } as const
-
-/** An operator puts in a person's own secret (`static: { per: user }`); the person's page comes with sign-in. */
-function mountConnect(app: FastifyInstance, instance: Instance): void {
-  const schema = {
-    body: {
-      type: 'object',
-      required: ['downstream', 'user', 'value'],
-      additionalProperties: false,
-      properties: {
-        downstream: name,
-        server: name,
-        user: name,
-        issuer: name,
-        value: { type: 'string', minLength: 1, maxLength: 16_384 },
-      },
-    },
-    response: {
-      200: { type: 'object', properties: { id: { type: 'string' }, downstream: { type: 'string' } } },
-    },
-  } as const
-  app.post<{ Body: ConnectBody }>('/v1/connections', { schema }, async ({ body }) => {
-    const { config, policy, exchange, replica } = instance
-    const downstream = policy.downstream(body.downstream)
-    if (downstream === undefined) throw unknown('downstream')
-    const connection = await exchange.connect({
-      server: serverOf(instance, body.server),
-      downstream,
-      principal: {
-        kind: 'user',
-        tenant: config.tenant,
-        issuer: body.issuer ?? config.login.issuer,
-        subject: body.user,
-      },
-      value: new Secret(body.value, 'static secret of a user'),
-      rev: replica.gate.applied,
-    })
-    return { id: connection.id, downstream: downstream.name }
-  })
-}
-
-function mountDevTokens(app: FastifyInstance, instance: Instance): void {
-  const { dev } = instance
-  if (dev === undefined) return
-  const schema = {
-    body: {
-      type: 'object',
-      required: ['user', 'ttl'],
-      additionalProperties: false,
-      properties: { user: name, server: name, ttl: { type: 'integer', minimum: 1, maximum: 3600 } },
-    },
-    response: { 200: { type: 'object', properties: { token: { type: 'string' } } } },
-  } as const
-  app.post<{ Body: { user: string; server?: string; ttl: number } }>(
-    '/v1/dev/tokens',
-    { schema },
-    async ({ body }) => {
-      const server = serverOf(instance, body.server)
-      const audience = server.audiences[0] ?? server.resource
-      return { token: dev.issue(body.user, { audience, ttl: seconds(body.ttl) }) }
-    },
-  )
-}
-
-/** The server that was named, or the only one there is. */
-function serverOf(instance: Instance, wanted: string | undefined) {
-  const { servers } = instance.config
-  const found =
-    wanted === undefined
-      ? servers.length === 1
-        ? servers[0]
-        : undefined
-      : servers.find((it) => it.name === wanted)
-  if (found === undefined) throw unknown('server')
-  return found
-}
-
-function unknown(field: string): SallyportError {
-  return new SallyportError('request_malformed', { field, remedy: `name a configured ${field}` })
 }
 
 function telemetryFace(instance: Instance): NamedFace {

@@ -19,6 +19,11 @@ export interface FaceOptions {
   readonly reader: 'caller' | 'operator'
   /** Does this Host header name the face? Anything else is refused (DNS rebinding). */
   readonly namesUs: (host: string) => boolean
+  /** May a page of this origin ask? None may where this is left out. */
+  readonly servesOrigin?: (
+    origin: string,
+    request: { readonly url: string; readonly host: string },
+  ) => boolean
   /** Takes a request before fastify sees it; says whether it did. */
   readonly first?: (request: IncomingMessage, response: ServerResponse) => boolean
   /** Takes every `CONNECT`; without it they are refused. */
@@ -89,8 +94,11 @@ async function openRoutes(options: FaceOptions, deps: FaceDeps): Promise<Route> 
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   })
   app.addHook('onRequest', async (request) => {
-    if (!options.namesUs((request.headers.host ?? '').toLowerCase())) throw new SallyportError('host_refused')
-    if (request.headers.origin !== undefined) throw new SallyportError('origin_refused')
+    const host = (request.headers.host ?? '').toLowerCase()
+    if (!options.namesUs(host)) throw new SallyportError('host_refused')
+    const { origin } = request.headers
+    if (origin !== undefined && options.servesOrigin?.(origin, { url: request.url, host }) !== true)
+      throw new SallyportError('origin_refused')
   })
   app.setNotFoundHandler((request, reply) => {
     const rendered = renderProblem(new SallyportError('not_found'), request.id, options.reader)

@@ -94,6 +94,7 @@ async function announce({ form, json }: ServeOptions, instance: Instance, faces:
   lines.push(
     `egress    ${faces.egress.url}`,
     ...(faces.gateway === undefined ? [] : [`gateway   ${faces.gateway.url}`]),
+    ...(faces.public === undefined ? [] : [`public    ${faces.public.url}`]),
     `admin     ${faces.admin.url}`,
     `telemetry ${faces.telemetry.url}`,
     await secretsLine(instance),
@@ -104,6 +105,7 @@ async function announce({ form, json }: ServeOptions, instance: Instance, faces:
     form,
     egress: faces.egress.url,
     ...(faces.gateway === undefined ? {} : { gateway: faces.gateway.url }),
+    ...(faces.public === undefined ? {} : { public: faces.public.url }),
     admin: faces.admin.url,
     telemetry: faces.telemetry.url,
     policy: instance.config.version,

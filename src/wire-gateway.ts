@@ -49,7 +49,8 @@ export function openGateway(parts: GatewayParts, hosts: readonly string[]): Gate
       origins: [],
       servers: config.servers,
       url: config.url,
-      issuer: config.login.issuer,
+      // In direct mode the IdP itself issues the tokens of clients.
+      issuer: config.login.mode === 'broker' ? config.url : config.login.issuer,
       ...limits,
       callMs: call * 1000,
       stallMs: headersTimeout * 1000,

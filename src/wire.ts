@@ -30,6 +30,8 @@ import {
 } from './revocation/index.ts'
 import { agreesWithWitness, type State } from './storage/index.ts'
 import { openGateway } from './wire-gateway.ts'
+import { openSignIn } from './wire-signin.ts'
+import type { SignInDoor } from './signin/index.ts'
 import { startUpkeep } from './upkeep.ts'
 import { openTools } from './wire-tools.ts'
 import { withHorizon } from './with-horizon.ts'
@@ -60,6 +62,8 @@ export interface Instance extends Ground {
   readonly gateway: Gateway
   readonly admin: Proof
   readonly dev: DevIssuer | undefined
+  /** Undefined where nobody can sign in. */
+  readonly signIn: SignInDoor | undefined
   /** Names for the egress's `Host`; the port may be known only once it listens. */
   readonly egressHosts: string[]
   readonly gatewayHosts: string[]
@@ -112,6 +116,7 @@ export async function openInstance(
       : undefined
     const gateway = openGateway({ ...base, ...rooms, stdio, clock, random }, gatewayHosts)
     const egress = openEgress(base, { ...rooms, gateway }, egressHosts)
+    const signIn = openSignIn(base)
     const stopUpkeep = await startUpkeep({ ...base, ...rooms, clock })
     const close = async () => {
       stopUpkeep()
@@ -120,7 +125,7 @@ export async function openInstance(
       rooms.exchange.close()
       await ground.close()
     }
-    return { ...base, ...rooms, health, egress, gateway, egressHosts, gatewayHosts, close }
+    return { ...base, ...rooms, health, egress, gateway, signIn, egressHosts, gatewayHosts, close }
   } catch (error) {
     await ground.close()
     throw error

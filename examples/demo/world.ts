@@ -24,7 +24,7 @@ export interface ReceiptAnswer {
 }
 
 export function createWorld(folder: string) {
-  const ports = { egress: 0, admin: 0, telemetry: 0, mcp: 0 }
+  const ports = { egress: 0, public: 0, admin: 0, telemetry: 0, mcp: 0 }
   let idp: DemoIdp | undefined
   let api: OrdersApi | undefined
   let broker: Program | undefined
@@ -82,7 +82,8 @@ export function createWorld(folder: string) {
       [
         'The company: an OIDC provider and an API',
         async () => {
-          for (const name of ['egress', 'admin', 'telemetry', 'mcp'] as const) ports[name] = await freePort()
+          for (const name of ['egress', 'public', 'admin', 'telemetry', 'mcp'] as const)
+            ports[name] = await freePort()
           mkdirSync(join(folder, 'data'), { recursive: true })
           idp = await startIdp({ serverResource: resource(), groups: { alice: ['sales'] }, brokerSecret })
           api = await startOrdersApi({ issuer: idp.issuer, audience: 'orders-api' })
@@ -169,6 +170,7 @@ function everyFile(folder: string): Buffer {
 interface ConfigurationParts {
   readonly ports: {
     readonly egress: number
+    readonly public: number
     readonly admin: number
     readonly telemetry: number
     readonly mcp: number
@@ -200,6 +202,7 @@ downstreams:
 data: ${folder}/data
 listen:
   egress: 127.0.0.1:${ports.egress}
+  public: 127.0.0.1:${ports.public}
   admin: 127.0.0.1:${ports.admin}
   telemetry: 127.0.0.1:${ports.telemetry}
 `

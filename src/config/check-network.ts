@@ -1,6 +1,7 @@
 import type { Path } from './document.ts'
 import type { Form } from './expanding.ts'
 import { type Expanded, type Face, faces } from './expanded.ts'
+import { signsPeopleIn } from './check-sign-in.ts'
 import { isLocal, parseListen, reaches } from './listen.ts'
 import type { Report } from './report.ts'
 import { isLoopbackHost } from '../egress/index.ts'
@@ -10,8 +11,8 @@ export function checkNetwork(config: Expanded, form: Form, report: Report): void
   checkPlainHttp(config, report)
   checkListeners(config, form, report)
   checkAnonymous(config, report)
-  checkOwnFaces(config, report)
-  checkTunnels(config, report)
+  checkOwnFaces(config, form, report)
+  checkTunnels(config, form, report)
 }
 
 function checkPlainHttp(config: Expanded, report: Report): void {
@@ -48,15 +49,18 @@ function urlsOf(config: Expanded): (readonly [Path, string | undefined, boolean]
   ]
 }
 
-/** The gateway only listens where there is a server for it. */
-function listening({ servers }: Expanded): readonly Face[] {
-  const fronts = Object.values(servers).some(({ url }) => url !== undefined)
-  return faces.filter((face) => face !== 'gateway' || fronts)
+/** The gateway only listens where there is a server for it, and the pages where people can sign in. */
+function listening(config: Expanded, form: Form): readonly Face[] {
+  const fronts = Object.values(config.servers).some(({ url }) => url !== undefined)
+  const absent = new Set<Face>()
+  if (!fronts) absent.add('gateway')
+  if (!signsPeopleIn(config, form)) absent.add('public')
+  return faces.filter((face) => !absent.has(face))
 }
 
 function checkListeners(config: Expanded, form: Form, report: Report): void {
   const taken = new Map<string, string>()
-  for (const face of listening(config)) {
+  for (const face of listening(config, form)) {
     const written = config.listen[face]
     const path = ['listen', face]
     const parsed = parseListen(written)
@@ -98,10 +102,10 @@ function checkAnonymous(config: Expanded, report: Report): void {
 }
 
 /** What leads to ourselves or to the vault: says which of them. */
-function ownFaces(config: Expanded): (place: Place | undefined) => string | undefined {
+function ownFaces(config: Expanded, form: Form): (place: Place | undefined) => string | undefined {
   const own = placeOf(config.url)
   const vault = placeOf(config.vault?.address)
-  const listeners = listening(config)
+  const listeners = listening(config, form)
     .map((face) => parseListen(config.listen[face]))
     .filter((it) => typeof it !== 'string')
   return (place) => {
@@ -129,8 +133,8 @@ function placeOf(text: string | undefined): Place | undefined {
 }
 
 /** A downstream at one of our own faces, or at the vault, would let a server speak with our credentials to ourselves. */
-function checkOwnFaces(config: Expanded, report: Report): void {
-  const why = ownFaces(config)
+function checkOwnFaces(config: Expanded, form: Form, report: Report): void {
+  const why = ownFaces(config, form)
   for (const [name, { url }] of Object.entries(config.downstreams)) {
     const problem = why(placeOf(url))
     if (problem === undefined) continue
@@ -139,8 +143,8 @@ function checkOwnFaces(config: Expanded, report: Report): void {
 }
 
 /** A tunnel to a downstream would look as though a credential went with it; one to ourselves goes round the faces. */
-function checkTunnels(config: Expanded, report: Report): void {
-  const why = ownFaces(config)
+function checkTunnels(config: Expanded, form: Form, report: Report): void {
+  const why = ownFaces(config, form)
   const downstreams = Object.entries(config.downstreams).map(([name, { url }]) => ({ name, ...placeOf(url) }))
   for (const [server, { connect }] of Object.entries(config.servers)) {
     for (const [index, written] of connect.entries()) {

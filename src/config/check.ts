@@ -3,6 +3,7 @@ import { checkCaps } from './caps.ts'
 import { checkClient, checkDownstreams } from './check-downstreams.ts'
 import { checkNetwork } from './check-network.ts'
 import { checkServers } from './check-servers.ts'
+import { checkSignIn } from './check-sign-in.ts'
 import type { Path } from './document.ts'
 import type { Expanding } from './expanding.ts'
 import type { Expanded } from './expanded.ts'
@@ -17,6 +18,7 @@ export function check(config: Expanded, context: Expanding): void {
   checkServers(config, report)
   checkCaps(config, report)
   checkLogin(config, context)
+  checkSignIn(config, context)
   checkKey(config, context)
   checkSpans(config, context)
   checkRun(config, context)
@@ -66,7 +68,10 @@ function checkKey(config: Expanded, { form, folder, report }: Expanding): void {
   )
 }
 
-function checkSpans({ login, session, limits, record }: Expanded, { report }: Expanding): void {
+function checkSpans(
+  { login, session, sign_in: spans, limits, record }: Expanded,
+  { report }: Expanding,
+): void {
   const between = (path: Path, value: number | undefined, [least, most]: readonly [number, number]) => {
     if (value !== undefined && (value < least || value > most)) {
       report.fault(path, 'this span of time is out of range', `give ${least}s to ${most}s`)
@@ -75,6 +80,10 @@ function checkSpans({ login, session, limits, record }: Expanded, { report }: Ex
   between(['login', 'skew'], login?.skew, [0, 60])
   between(['session', 'lifetime'], session.lifetime, [30, 900])
   between(['session', 'key_rotation'], session.key_rotation, [600, 30 * 86_400])
+  between(['sign_in', 'access'], spans.access, [60, 86_400])
+  between(['sign_in', 'idle'], spans.idle, [300, 400 * 86_400])
+  between(['sign_in', 'absolute'], spans.absolute, [300, 400 * 86_400])
+  between(['sign_in', 'leeway'], spans.leeway, [0, 120])
   between(['limits', 'connect'], limits.connect, [1, 300])
   between(['limits', 'headers'], limits.headers, [1, 3600])
   between(['limits', 'idle'], limits.idle, [1, 86_400])

@@ -15,6 +15,10 @@ export interface LoginSlice {
   /** The sign-in of the dev form, which this process serves itself at `{url}/dev`. */
   readonly builtIn: boolean
   readonly client?: OAuthClient
+  /** Whether MCP clients sign in here or at the IdP itself. */
+  readonly mode: 'broker' | 'direct'
+  /** What is asked for when a person is sent there; what discovery suggests where it is left out. */
+  readonly scope?: readonly string[]
   readonly groupsClaim: string
   readonly tenantClaim?: { readonly name: string; readonly value: string }
   readonly workflowClaim?: string
@@ -31,6 +35,35 @@ interface WorkloadSlice {
   /** Subjects that are taken; `*` stands for one or more characters other than `:` and `/`. */
   readonly subjects: readonly string[]
   readonly workflowClaim?: string
+}
+
+/** An MCP client that the configuration names. */
+interface McpClientSlice {
+  /** What policy knows it by. */
+  readonly name: string
+  /** Its `client_id`, where it is registered here. */
+  readonly id?: string
+  /** Its `client_id`, where that is the URL of its metadata document. */
+  readonly cimd?: string
+  readonly redirects: readonly string[]
+  readonly secret?: Secret
+  /** Its public keys, or where they are. */
+  readonly jwks?: { readonly keys: readonly object[] } | string
+  readonly grants: readonly string[]
+  /** Names of the servers that it may be used with; all where it is left out. */
+  readonly servers?: readonly string[]
+}
+
+/** How MCP clients sign people in here. */
+interface SignInSlice {
+  readonly registration: 'off' | 'known' | 'open'
+  readonly catalog: boolean
+  /** Lives of an access token, of a sign-in that is not used, and of one that is. */
+  readonly access: Seconds
+  readonly idle: Seconds
+  readonly absolute: Seconds
+  /** How long the refresh token before the last one still gets the same answer. */
+  readonly leeway: Seconds
 }
 
 export interface VaultLogin {
@@ -62,6 +95,8 @@ export interface Config {
   readonly environment: string
   readonly login: LoginSlice
   readonly workloads: readonly WorkloadSlice[]
+  readonly clients: readonly McpClientSlice[]
+  readonly signIn: SignInSlice
   readonly servers: readonly Server[]
   readonly downstreams: readonly Downstream[]
   /** How many tool calls may be made. */
@@ -77,6 +112,8 @@ export interface Config {
     readonly egress: ListenAddress
     /** Listens only where a server has a `url`. */
     readonly gateway: ListenAddress
+    /** Listens only where people can sign in. */
+    readonly public: ListenAddress
     readonly admin: ListenAddress
     readonly telemetry: ListenAddress
   }

@@ -7,8 +7,21 @@ import { secretKeys } from './references.ts'
  * credential, how often. Where we listen, how long things take and which file holds a secret change nothing in it.
  */
 export function policyDigest(config: Expanded): string {
-  const { tenant, environment, login, workloads, servers, downstreams, caps, loops } = config
-  const text = canonical({ v: 1, tenant, environment, login, workloads, servers, downstreams, caps, loops })
+  const { tenant, environment, login, workloads, clients, servers, downstreams, caps, loops } = config
+  const { catalog } = config.sign_in
+  const decides = {
+    tenant,
+    environment,
+    login,
+    workloads,
+    clients,
+    catalog,
+    servers,
+    downstreams,
+    caps,
+    loops,
+  }
+  const text = canonical({ v: 1, ...decides })
   return createHash('sha256').update(text).digest('hex')
 }
 

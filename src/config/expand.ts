@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { expandCommonCaps, expandLoops } from './caps.ts'
 import { expandDownstreams } from './expand-downstreams.ts'
 import { expandServers } from './expand-servers.ts'
+import { expandSignIn, modeOf } from './expand-sign-in.ts'
 import type { Expanded, ExpandedListen, ExpandedLogin, ExpandedVault, Face } from './expanded.ts'
 import { faces } from './expanded.ts'
 import { type Expanding, type Form, present } from './expanding.ts'
@@ -12,6 +13,7 @@ import { inSeconds } from './texts.ts'
 const ports: Readonly<Record<Face, number>> = {
   egress: 9180,
   gateway: 9181,
+  public: 9182,
   admin: 9183,
   telemetry: 9185,
 }
@@ -40,6 +42,7 @@ export async function expand(written: WrittenConfig, context: Expanding): Promis
     environment,
     ...(login === undefined ? {} : { login }),
     workloads: (written.workloads ?? []).map((it) => ({ ...present(it), insecure: it.insecure ?? false })),
+    ...expandSignIn(written),
     servers,
     downstreams,
     caps: expandCommonCaps(written.caps),
@@ -88,15 +91,20 @@ function expandListen(
 function expandLogin({ login }: WrittenConfig, url: string, form: Form): ExpandedLogin | undefined {
   if (login === undefined && form === 'single') return undefined
   const written = login ?? { issuer: `${url}/dev` }
-  return {
+  const expanded = {
     ...written,
     insecure: login?.insecure ?? false,
     groups: login?.groups ?? loginDefaults.groups,
     algorithms: login?.algorithms ?? loginDefaults.algorithms,
     types: login?.types ?? loginDefaults.types,
     skew: inSeconds(login?.skew ?? loginDefaults.skew),
-  } as ExpandedLogin
+    ...(login?.scope === undefined ? {} : { scope: listOf(login.scope) }),
+  } as Omit<ExpandedLogin, 'mode'>
+  return { ...expanded, mode: login?.mode ?? modeOf(expanded, url, form) }
 }
+
+const listOf = (scope: string | readonly string[]): readonly string[] =>
+  typeof scope === 'string' ? scope.split(' ') : scope
 
 function expandVault(
   written: NonNullable<WrittenConfig['vault']>,

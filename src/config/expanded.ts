@@ -12,6 +12,8 @@ export interface Expanded {
   readonly environment: string
   readonly login?: ExpandedLogin
   readonly workloads: readonly ExpandedWorkload[]
+  readonly clients: Readonly<Record<string, ExpandedMcpClient>>
+  readonly sign_in: ExpandedSignIn
   readonly servers: Readonly<Record<string, ExpandedServer>>
   readonly downstreams: Readonly<Record<string, ExpandedDownstream>>
   readonly caps: readonly ExpandedCap[]
@@ -49,8 +51,8 @@ export interface Expanded {
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
 }
 
-export type Face = 'egress' | 'gateway' | 'admin' | 'telemetry'
-export const faces: readonly Face[] = ['egress', 'gateway', 'admin', 'telemetry']
+export type Face = 'egress' | 'gateway' | 'public' | 'admin' | 'telemetry'
+export const faces: readonly Face[] = ['egress', 'gateway', 'public', 'admin', 'telemetry']
 
 export interface ExpandedListen {
   readonly address: string
@@ -67,6 +69,8 @@ export interface ExpandedLogin {
   readonly issuer: string
   readonly insecure: boolean
   readonly client?: ExpandedClient
+  readonly mode: 'broker' | 'direct'
+  readonly scope?: readonly string[]
   readonly groups: string
   readonly workflow?: string
   readonly tenant?: { readonly claim: string; readonly value: string }
@@ -74,6 +78,26 @@ export interface ExpandedLogin {
   readonly algorithms: readonly string[]
   readonly types: readonly string[]
   readonly skew: number
+}
+
+/** An MCP client: one that is registered here, or by what one that registers itself is known. */
+export interface ExpandedMcpClient {
+  readonly id?: string
+  readonly cimd?: string
+  readonly redirects: readonly string[]
+  readonly secret?: string
+  readonly jwks?: string
+  readonly grants: readonly string[]
+  readonly servers?: readonly string[]
+}
+
+export interface ExpandedSignIn {
+  readonly registration: 'off' | 'known' | 'open'
+  readonly catalog: boolean
+  readonly access: number
+  readonly idle: number
+  readonly absolute: number
+  readonly leeway: number
 }
 
 interface ExpandedWorkload {

@@ -1,5 +1,6 @@
 import type { Sources } from './references.ts'
 import type { Report } from './report.ts'
+import type { SecretReader } from './secrets.ts'
 
 export type Form = 'single' | 'dev'
 
@@ -20,6 +21,13 @@ export interface Expanding {
   readonly sources: Sources
   /** A program to be run as one of the servers. */
   readonly run?: RunCommand
+}
+
+/** What reading the references takes besides. */
+export interface Resolving extends Expanding {
+  readonly read: SecretReader
+  /** For the throwaway key of dev. */
+  readonly random: (bytes: number) => Uint8Array
 }
 
 /** Members that are undefined are left out, so they may be absent and never undefined. */

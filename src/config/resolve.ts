@@ -10,18 +10,13 @@ import type {
   ExpandedVault,
   ExpandedVaultLogin,
 } from './expanded.ts'
-import type { Expanding } from './expanding.ts'
+import type { Resolving } from './expanding.ts'
 import { parseListen } from './listen.ts'
 import { filePath, whyUnreadable } from './references.ts'
 import { resolveClient, resolveDownstream } from './resolve-downstreams.ts'
 import { resolveServer } from './resolve-servers.ts'
-import type { SecretReader } from './secrets.ts'
-
-export interface Resolving extends Expanding {
-  readonly read: SecretReader
-  /** For the throwaway key of dev. */
-  readonly random: (bytes: number) => Uint8Array
-}
+import { resolveSignIn } from './resolve-sign-in.ts'
+import { isBuiltIn } from './expand-sign-in.ts'
 
 const leastKeyBytes = 32
 
@@ -42,6 +37,7 @@ export async function resolveConfig(config: Expanded, context: Resolving): Promi
       subjects,
       ...(workflow === undefined ? {} : { workflowClaim: workflow }),
     })),
+    ...(await resolveSignIn(config, context)),
     servers: await each(servers, (name, it) => resolveServer(name, it, { ...context, config })),
     downstreams: await each(downstreams, (name, it) => resolveDownstream(name, it, read)),
     budgets: resolveCaps(config),
@@ -52,6 +48,7 @@ export async function resolveConfig(config: Expanded, context: Resolving): Promi
     listen: {
       egress: resolveListen(config.listen.egress),
       gateway: resolveListen(config.listen.gateway),
+      public: resolveListen(config.listen.public),
       admin: resolveListen(config.listen.admin),
       telemetry: resolveListen(config.listen.telemetry),
     },
@@ -108,7 +105,9 @@ async function resolveLogin(
   const { issuer = '', client, groups = '', tenant, algorithms = [], types = [], skew = 0 } = login ?? {}
   return {
     issuer,
-    builtIn: form === 'dev' && issuer === `${config.url}/dev`,
+    builtIn: isBuiltIn({ issuer }, config.url, form),
+    mode: login?.mode ?? 'direct',
+    ...(login?.scope === undefined ? {} : { scope: login.scope }),
     ...(client === undefined ? {} : { client: await resolveClient(client, ['login', 'client'], read) }),
     groupsClaim: groups,
     ...(tenant === undefined ? {} : { tenantClaim: { name: tenant.claim, value: tenant.value } }),

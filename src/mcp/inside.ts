@@ -21,7 +21,7 @@ export interface GatewaySlice {
   readonly servers: readonly Server[]
   /** Where people and clients reach sallyport. */
   readonly url: string
-  /** The login's issuer, which the metadata names. */
+  /** Who issues the tokens of clients; the metadata names it. */
   readonly issuer: string
   /** The longest message, event and list, in bytes. */
   readonly messageBytes: number

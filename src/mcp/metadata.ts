@@ -13,7 +13,7 @@ export function metadataPaths(path: string, alone: boolean): readonly string[] {
   return alone ? [wellKnown + path, wellKnown] : [wellKnown + path]
 }
 
-/** Protected resource metadata (RFC 9728 §2). In direct mode the IdP itself issues the tokens. */
+/** Protected resource metadata (RFC 9728 §2). */
 export function resourceMetadata({ resource }: Server, issuer: string): object {
   return { resource, authorization_servers: [issuer], bearer_methods_supported: ['header'] }
 }

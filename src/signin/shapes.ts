@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify'
 import type { Secret, Seq, Server, Visitor } from '../model/index.ts'
 
 /** How a client shows that it is itself at the token endpoint (RFC 7591 §2, `token_endpoint_auth_method`). */
@@ -10,8 +11,13 @@ export type ClientAuthentication =
 export interface Client {
   /** The `client_id`. */
   readonly id: string
-  /** What policy knows it by: a verified name, or `unverified`. */
+  /**
+   * What policy knows it by: a verified name, or `unverified`. For a client that shows no secret it depends on where it
+   * is answered, so it is known only once a redirect URI is: a refresh takes it from the sign-in.
+   */
   readonly name: string
+  /** What pages call it, where somebody vouches for its name. */
+  readonly title?: string
   /** What it says of itself; shown to people as that, and never trusted. */
   readonly says?: string
   /** Compared exactly; a loopback one without its port (RFC 8252 §7.3). */
@@ -19,6 +25,8 @@ export interface Client {
   readonly authentication: ClientAuthentication
   /** OAuth grant types that it may use. */
   readonly grants: readonly string[]
+  /** Names of the servers that it may be used with; all where it is left out. */
+  readonly servers?: readonly string[]
 }
 
 /** What a person agreed to: an authorization code is made of it, once. */
@@ -31,4 +39,12 @@ export interface Approved {
   readonly scopes: readonly string[]
   readonly visitor: Visitor
   readonly rev: Seq
+}
+
+/** The token endpoint's half of the room, as the door sees it. */
+export interface Tokens {
+  /** An authorization code: good once, for a minute (RFC 6749 §4.1.2). */
+  issueCode(approved: Approved): Promise<string>
+  /** Token endpoint, keys and revocation, in a scope that pages of any origin may ask. */
+  mount(app: FastifyInstance): void
 }

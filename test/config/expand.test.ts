@@ -109,6 +109,7 @@ describe('short forms and defaults', () => {
     expect(config.listen).toEqual({
       egress: { host: '127.0.0.1', port: 9180, insecure: false },
       gateway: { host: '127.0.0.1', port: 9181, insecure: false },
+      public: { host: '127.0.0.1', port: 9182, insecure: false },
       admin: { host: '127.0.0.1', port: 9183, insecure: false },
       telemetry: { host: '127.0.0.1', port: 9185, insecure: false },
     })

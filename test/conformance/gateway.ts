@@ -17,12 +17,12 @@ export interface Gateway {
 
 /** Everything is allowed, to a user who does not sign in and to one who does. */
 const configuration = (upstream: string, ports: readonly number[]) => {
-  const [egress, gateway, admin, telemetry] = ports.map((port) => `127.0.0.1:${port}`)
+  const [egress, gateway, pages, admin, telemetry] = ports.map((port) => `127.0.0.1:${port}`)
   return `server: ${upstream}
 allow: [anyone]
 anonymous: conformance
 tools: { "*": { class: read, uses: [] } }
-listen: { egress: "${egress}", gateway: "${gateway}", admin: "${admin}", telemetry: "${telemetry}" }
+listen: { egress: "${egress}", gateway: "${gateway}", public: "${pages}", admin: "${admin}", telemetry: "${telemetry}" }
 data: ./data
 `
 }
@@ -30,8 +30,8 @@ data: ./data
 /** The real program in its dev form, between the suite and the server. */
 export async function startGateway(upstream: string): Promise<Gateway> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-conformance-gateway-'))
-  const ports = await freePorts(4)
-  const [, gatewayPort = 0, adminPort = 0, telemetryPort = 0] = ports
+  const ports = await freePorts(5)
+  const [, gatewayPort = 0, , adminPort = 0, telemetryPort = 0] = ports
   await writeFile(join(folder, 'sallyport.yaml'), configuration(upstream, ports))
   const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
   const program = await startDaemon({

@@ -27,19 +27,22 @@ async function freePortsOf(count: number): Promise<number[]> {
 export interface Ports {
   readonly egress: number
   readonly gateway: number
+  readonly public: number
   readonly admin: number
   readonly telemetry: number
 }
 
 export async function freePorts(): Promise<Ports> {
-  const [egress = 0, gateway = 0, admin = 0, telemetry = 0] = await freePortsOf(4)
-  return { egress, gateway, admin, telemetry }
+  const [egress = 0, gateway = 0, pages = 0, admin = 0, telemetry = 0] = await freePortsOf(5)
+  return { egress, gateway, public: pages, admin, telemetry }
 }
 
+type Front = 'egress' | 'gateway' | 'public'
+
 /** The parts of a configuration that every test needs; the rest is the test's. `front`: the face that clients reach. */
-export function configuration(ports: Ports, rest: string, front: 'egress' | 'gateway' = 'egress'): string {
+export function configuration(ports: Ports, rest: string, front: Front = 'egress'): string {
   return `url: http://127.0.0.1:${ports[front]}
-listen: { egress: "127.0.0.1:${ports.egress}", gateway: "127.0.0.1:${ports.gateway}", admin: "127.0.0.1:${ports.admin}", telemetry: "127.0.0.1:${ports.telemetry}" }
+listen: { egress: "127.0.0.1:${ports.egress}", gateway: "127.0.0.1:${ports.gateway}", public: "127.0.0.1:${ports.public}", admin: "127.0.0.1:${ports.admin}", telemetry: "127.0.0.1:${ports.telemetry}" }
 data: ./data
 ${rest}`
 }
@@ -66,7 +69,7 @@ const portTaken = (error: unknown): boolean =>
 export async function startInstance(input: {
   readonly form: 'single' | 'dev'
   /** The face that the instance's URL names; the egress where nothing is said. */
-  readonly front?: 'egress' | 'gateway'
+  readonly front?: Front
   readonly config: (ports: Ports, folder: string) => string
   readonly folder?: string
   readonly files?: Readonly<Record<string, string>>

@@ -29,7 +29,7 @@ describe('the metadata of a resource', () => {
       expect(headers['access-control-allow-origin']).toBe('*')
       expect(body).toEqual({
         resource: `${world.gateway}/${name}/mcp`,
-        authorization_servers: [`${world.gateway}/dev`],
+        authorization_servers: [world.gateway],
         bearer_methods_supported: ['header'],
       })
     }

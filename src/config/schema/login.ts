@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { asymmetricAlgorithms, defaultAlgorithms } from '../../identity/index.ts'
-import { duration, identifier, insecure, label, oauthClient, url } from './scalars.ts'
+import { duration, identifier, insecure, label, oauthClient, scope, url } from './scalars.ts'
 
 export const loginDefaults = {
   groups: 'groups',
@@ -17,6 +17,17 @@ export const login = z.strictObject({
   client: oauthClient
     .optional()
     .describe('The OAuth client of sallyport at the IdP. Exchanges use it where they name none.'),
+  mode: z
+    .enum(['broker', 'direct'])
+    .optional()
+    .describe(
+      '`broker`: MCP clients sign in here, and people are sent on to the IdP. `direct`: they sign in at the IdP itself. Default: `broker` where `client` has a secret or key, or in dev without a login of its own; else `direct`.',
+    ),
+  scope: scope
+    .optional()
+    .describe(
+      'What is asked for when a person is sent to the IdP. Default: `openid profile`, and `offline_access` where the IdP lists it.',
+    ),
   groups: identifier
     .optional()
     .meta({ description: 'The claim that lists the groups of a person.', default: loginDefaults.groups }),

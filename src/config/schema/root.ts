@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { caps, loops } from './caps.ts'
 import { downstream } from './downstream.ts'
 import { login, workload } from './login.ts'
+import { client, signIn } from './sign-in.ts'
 import {
   addressBlock,
   duration,
@@ -58,6 +59,11 @@ const listen = z.strictObject({
   gateway: listenAddress
     .optional()
     .meta({ description: 'For MCP clients, where a server has a `url`.', default: '127.0.0.1:9181' }),
+  public: listenAddress.optional().meta({
+    description:
+      'Sign-in and the pages for people, where there is a client at the IdP. The gateway answers the same.',
+    default: '127.0.0.1:9182',
+  }),
   admin: listenAddress
     .optional()
     .meta({ description: '`/v1` and the command line.', default: '127.0.0.1:9183' }),
@@ -79,6 +85,13 @@ export const configSchema = z
       .meta({ description: 'Stands in tokens and records.', default: 'production' }),
     login: login.optional().describe('Who says who a person is. dev: a built-in sign-in.'),
     workloads: z.array(workload).optional().describe('Who says which workload asks.'),
+    clients: z
+      .record(thingName, client)
+      .optional()
+      .describe(
+        'MCP clients by the name that rules know them by (`"client:…"`), besides those of the built-in catalogue.',
+      ),
+    sign_in: signIn.optional().describe('How MCP clients sign people in, where `login.mode` is `broker`.'),
     ...oneServer,
     servers: z
       .record(thingName, server)
