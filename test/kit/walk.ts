@@ -3,7 +3,7 @@
  * on them (SameSite, `Origin`, `form-action`). It goes through the pages of sallyport and of identity providers.
  */
 import { createJar, type Jar } from './walk/cookies.ts'
-import { type Button, type Form, formsOf, saidBy } from './walk/html.ts'
+import { type Button, type Form, formsOf, type Link, linksOf, saidBy } from './walk/html.ts'
 
 export interface Page {
   readonly url: URL
@@ -13,6 +13,7 @@ export interface Page {
   /** What a reader sees. */
   readonly says: string
   readonly forms: readonly Form[]
+  readonly links: readonly Link[]
 }
 
 /** The address at which the browser leaves the pages: the client's redirect URI with the answer. Nobody asked for it. */
@@ -32,6 +33,7 @@ export interface Browser {
   readonly steps: readonly Step[]
   /** As if the person had been sent to this address by a program outside the browser. */
   open(url: string | URL): Promise<Page | Left>
+  follow(page: Page, link: Link): Promise<Page | Left>
   /** Sends a form of a page as it stands there, with these fields in place of its own. */
   submit(
     page: Page,
@@ -117,6 +119,7 @@ export function createBrowser({ leaveAt, onStep }: BrowserOptions): Browser {
     jar,
     steps,
     open: (url) => go({ url: new URL(url), method: 'GET' }),
+    follow: (page, { to }) => go({ url: to, method: 'GET', from: page.url }),
     submit(page, form, { fields = {}, button } = {}) {
       const body = encoded(form, fields, button)
       const { method, action } = form
@@ -134,14 +137,16 @@ export function createBrowser({ leaveAt, onStep }: BrowserOptions): Browser {
 async function read(url: URL, response: Response): Promise<Page> {
   const html = await response.text()
   const { status, headers } = response
-  const isHtml = headers.get('content-type')?.startsWith('text/html') === true
+  if (response.headers.get('content-type')?.startsWith('text/html') !== true)
+    return { url, status, headers, html, says: html, forms: [], links: [] }
   return {
     url,
     status,
     headers,
     html,
-    says: isHtml ? saidBy(html) : html,
-    forms: isHtml ? formsOf(html, url) : [],
+    says: saidBy(html),
+    forms: formsOf(html, url),
+    links: linksOf(html, url),
   }
 }
 
@@ -209,32 +214,30 @@ export interface Person {
 
 export interface WalkOptions {
   readonly as: Person
-  /** Which button a page without a password is left by. The first one where nothing is said. */
+  /** Which button a form is left by; where nothing is said, the one of the person, or else the first. */
   readonly press?: (page: Page, buttons: readonly Button[]) => Button | undefined
 }
 
-/** Types, presses and goes on until the client's redirect URI. Throws what a page says that has nothing to press. */
-export async function walk(
-  browser: Browser,
-  url: string | URL,
-  { as, press = first }: WalkOptions,
-): Promise<URL> {
+/** Types, presses and goes on until the client's redirect URI. Throws what a page says that does not lead on. */
+export async function walk(browser: Browser, url: string | URL, { as, press }: WalkOptions): Promise<URL> {
   const begun = browser.steps.length
   let at = await browser.open(url)
   for (let pages = 0; pages < maxSteps; pages += 1) {
     if ('left' in at) return at.left
     const page: Page = at
     const [form] = page.forms
-    if (form === undefined)
+    const link = page.links.find(({ classes }) => classes.includes('main'))
+    if (page.status !== 200 || (form === undefined && link === undefined))
       throw new Error(`${page.url.href} ends with ${page.status}: ${page.says.slice(0, 500)}`)
-    const button = press(page, form.buttons)
-    const fields = typed(form, as)
-    if (Object.keys(fields).length > 0 && browser.steps.slice(begun).some(isSame(form)))
-      throw new Error(`${page.url.href} does not let ${as.username} in: ${page.says.slice(0, 500)}`)
-    at = await browser.submit(page, form, {
-      fields,
-      ...(button === undefined ? {} : { button }),
-    })
+    if (form === undefined) at = await browser.follow(page, link!)
+    else {
+      const fields = typed(form, as)
+      if (Object.keys(fields).length > 0 && browser.steps.slice(begun).some(isSame(form)))
+        throw new Error(`${page.url.href} does not let ${as.username} in: ${page.says.slice(0, 500)}`)
+      const own = form.buttons.find(({ value }) => value === as.username)
+      const button = press?.(page, form.buttons) ?? own ?? form.buttons[0]
+      at = await browser.submit(page, form, { fields, ...(button === undefined ? {} : { button }) })
+    }
   }
   throw new Error('the pages go round in a circle')
 }
@@ -244,8 +247,6 @@ const isSame =
   ({ action }: Form) =>
   ({ method, url }: Step): boolean =>
     method === 'POST' && url.origin === action.origin && url.pathname === action.pathname
-
-const first = (_page: Page, buttons: readonly Button[]): Button | undefined => buttons[0]
 
 /** A password asks for the name in the field before it. */
 function typed(form: Form, { username, password }: Person): Fields {

@@ -13,6 +13,12 @@ export interface Button {
   readonly label: string
 }
 
+export interface Link {
+  readonly to: URL
+  readonly label: string
+  readonly classes: readonly string[]
+}
+
 export interface Form {
   readonly method: 'GET' | 'POST'
   readonly action: URL
@@ -56,6 +62,18 @@ const visible = (html: string): string =>
 export function saidBy(html: string): string {
   const body = visible(html).replace(/<head\b[\s\S]*?<\/head\s*>/i, '')
   return decoded(body.replaceAll(tag, ' ')).replaceAll(/\s+/g, ' ').trim()
+}
+
+/** Every link of a page that leads on, in order. */
+export function linksOf(html: string, page: URL): readonly Link[] {
+  const text = visible(html)
+  return [...text.matchAll(tag)].flatMap(({ 1: closing, 2: name = '', 3: rest = '', index, 0: whole }) => {
+    const has = attributes(rest)
+    const href = has.get('href')
+    if (closing !== '' || name.toLowerCase() !== 'a' || href === undefined) return []
+    const label = saidBy(text.slice(index + whole.length, text.indexOf('</a', index)))
+    return [{ to: new URL(href, page), label, classes: (has.get('class') ?? '').split(/\s+/) }]
+  })
 }
 
 /** Every form of a page. Throws on one that a browser would mend by guessing. */
