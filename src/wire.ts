@@ -121,8 +121,8 @@ export async function openInstance(
     const close = async () => {
       stopUpkeep()
       await stdio?.close()
+      await rooms.exchange.close()
       await rooms.revocations.close()
-      rooms.exchange.close()
       await ground.close()
     }
     return { ...base, ...rooms, health, egress, gateway, signIn, egressHosts, gatewayHosts, close }
@@ -143,8 +143,12 @@ interface Rooms {
 async function openRooms(base: Base): Promise<Rooms> {
   const { config, state, dial, replica, policy } = base
   const common = { ...base, gate: replica.gate, clock, random, fetch: dial.fetch }
-  const exchange = createExchange(policy, { ...common, connections: state.connections })
-  // Identity asks revocations to cut a session, and revocations tell identity what was cut.
+  // The exchange and identity ask revocations, which tell both what was cut.
+  const exchange = createExchange(policy, {
+    ...common,
+    connections: state.connections,
+    revokeLater: (place, token) => revocations.revokeLater(place, token),
+  })
   const revokeSession = (session: Session, by: string): Promise<void> => cutSession(revocations, session, by)
   const dev = config.login.builtIn ? openDevIssuer(config.url, { clock, random }) : undefined
   const { identity, admin } = await openCallers(base, { exchange, dev, revokeSession })

@@ -24,12 +24,13 @@ export interface Registration {
  * first token call of an issuer and is remembered. Errors are the library's own: `classify` reads them.
  */
 export interface AuthorizationServers {
-  token(at: Registration, request: TokenRequest): Promise<TokenAnswer>
+  /** @throws exchange_unavailable where discovery took until after `latest`, by the monotonic clock: nothing was sent then */
+  token(at: Registration, request: TokenRequest, latest?: Millis): Promise<TokenAnswer>
   /** RFC 7009. `already_invalid` where the server says so, `unsupported` where it has no revocation endpoint. */
   revoke(at: Registration, token: Secret, hint: 'refresh_token' | 'access_token'): Promise<ProviderOutcome>
 }
 
-/** Seconds until a call is given up; a refresh claim lasts longer than two of them. */
+/** Seconds until a call is given up; a refresh claim lasts longer. */
 export const callTimeout = 8
 const metadataLifetime = 3_600_000
 
@@ -176,8 +177,11 @@ export function createAuthorizationServers(deps: {
   }
 
   return {
-    async token(at, request) {
-      return answerOf(await grant(await configure(at), request))
+    async token(at, request, latest) {
+      const config = await configure(at)
+      if (latest !== undefined && deps.clock.monotonic() > latest)
+        throw new SallyportError('exchange_unavailable')
+      return answerOf(await grant(config, request))
     },
     revoke: async (at, token, hint) => revoke(await configure(at), token, hint),
   }

@@ -1,22 +1,20 @@
-import type { Credential, Scope, Secret } from '../model/index.ts'
+import type { Credential, Scope } from '../model/index.ts'
 import { createTurns } from '../storage/index.ts'
 import { type AcquireDeps, acquire } from './acquire.ts'
-import {
-  type AuthorizationServers,
-  createAuthorizationServers,
-  type Registration,
-} from './authorization-server.ts'
+import { type AuthorizationServers, createAuthorizationServers } from './authorization-server.ts'
+import { createBackoff } from './backoff.ts'
 import { rememberedCacheKeys } from './cache-key.ts'
 import { connectStatic } from './connected.ts'
 import { createCredentialCache } from './credential-cache.ts'
 import type { ExchangeDeps, ExchangeSlice } from './deps.ts'
 import type { Exchange } from './exchange.ts'
 import { createFlights } from './flights.ts'
+import { createGiveBack } from './give-back.ts'
 import { createGrantRequests } from './grant-request.ts'
 import { settlePending } from './pending.ts'
 import { createRefresher } from './refresh.ts'
 import { createRefusals } from './refusals.ts'
-import { revokeAtProvider, revokeToken } from './revoke-at-provider.ts'
+import { revokeAtProvider } from './revoke-at-provider.ts'
 import { createHandedSubjects } from './subject-source.ts'
 
 /** How often what has expired is forgotten, in milliseconds. */
@@ -24,8 +22,7 @@ const sweepEvery = 5_000
 
 function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
   const requestToken = createGrantRequests(servers, deps)
-  const giveBack = (at: Registration, token: Secret): void =>
-    void revokeToken(at, token, { ...deps, servers })
+  const giveBack = createGiveBack({ ...deps, servers })
   const cache = createCredentialCache()
   return {
     ...deps,
@@ -36,7 +33,7 @@ function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
     subjects: createHandedSubjects(deps),
     flights: createFlights<Credential>(deps.gate),
     refusals: createRefusals({ clock: deps.clock, cache }),
-    refresher: createRefresher({ ...deps, giveBack }),
+    refresher: createRefresher({ ...deps, giveBack, backoff: createBackoff(deps) }),
     fixed: new WeakMap(),
     turns: createTurns(),
   } satisfies AcquireDeps
@@ -76,8 +73,9 @@ export function createExchange(slice: ExchangeSlice, deps: ExchangeDeps): Exchan
       return dropped
     },
     revokeAtProvider: (place, token) => revokeAtProvider(place, token, { ...deps, servers, slice }),
-    close() {
+    async close() {
       clearInterval(timer)
+      await refresher.close()
       subjects.clear()
       cache.clear()
     },

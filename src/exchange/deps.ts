@@ -1,7 +1,7 @@
 import type { Audit } from '../audit/index.ts'
-import type { Clock, Downstream, Gate, GuardedFetch } from '../model/index.ts'
+import type { Clock, Downstream, Gate, GrantPlace, GuardedFetch, Secret } from '../model/index.ts'
 import type { ConnectionIndex, Secrets } from '../storage/index.ts'
-import type { Log } from '../telemetry/index.ts'
+import type { Log, Metrics } from '../telemetry/index.ts'
 
 /** The part of the configuration that the room asks for; a reload may change the answer. */
 export interface ExchangeSlice {
@@ -18,4 +18,7 @@ export interface ExchangeDeps {
   /** So many random bytes. */
   readonly random: (bytes: number) => Uint8Array
   readonly log: Log
+  readonly metrics: Pick<Metrics, 'unsavedGrants'>
+  /** Seal a refresh token whose provider does not answer, and have it revoked there later. @throws secrets_*, state_unavailable */
+  readonly revokeLater: (place: GrantPlace, refreshToken: Secret) => Promise<void>
 }

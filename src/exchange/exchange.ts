@@ -45,5 +45,6 @@ export interface Exchange {
   bar(scope: Scope): number
   /** Ask the provider to revoke (RFC 7009). Never throws. */
   revokeAtProvider(place: GrantPlace, refreshToken: Secret): Promise<ProviderOutcome>
-  close(): void
+  /** Write refreshed grants that still wait for the store, as far as it takes them, and forget everything. */
+  close(): Promise<void>
 }

@@ -1,4 +1,12 @@
-import { type Gate, SallyportError, type Scope, type Seq, type Work } from '../model/index.ts'
+import {
+  type Barred,
+  type ErrorCode,
+  type Gate,
+  SallyportError,
+  type Scope,
+  type Seq,
+  type Work,
+} from '../model/index.ts'
 import { reaches } from './owner.ts'
 
 /** For whom and as of which log position something is under way. */
@@ -13,7 +21,7 @@ export interface Flight {
 }
 
 interface Open<T> extends Flight {
-  barred: boolean
+  barred: Barred['reason'] | undefined
   readonly promise: Promise<T>
   readonly reject: (error: SallyportError) => void
 }
@@ -41,11 +49,10 @@ export function createFlights<T>(gate: Gate): Flights<T> {
         rev,
         promise,
         reject,
-        barred: false,
+        barred: undefined,
         still() {
-          const barred = gate.check(owner, rev)
-          if (barred !== undefined) throw new SallyportError(barred.reason)
-          if (flight.barred) throw new SallyportError('cut')
+          const reason = gate.check(owner, rev)?.reason ?? flight.barred
+          if (reason !== undefined) throw new SallyportError(reason)
         },
       }
       open.set(key, flight)
@@ -69,8 +76,8 @@ export function createFlights<T>(gate: Gate): Flights<T> {
       for (const [key, flight] of open) {
         if (!reaches(scope, flight.owner)) continue
         open.delete(key)
-        flight.barred = true
-        flight.reject(new SallyportError(gate.check(flight.owner, flight.rev)?.reason ?? 'cut'))
+        flight.barred = gate.check(flight.owner, flight.rev)?.reason ?? 'cut'
+        flight.reject(new SallyportError(flight.barred))
         aborted++
       }
       return aborted
@@ -78,12 +85,17 @@ export function createFlights<T>(gate: Gate): Flights<T> {
   }
 }
 
-/** Was the scope of the flight barred meanwhile? */
-export function isBarred(flight: Flight): boolean {
+/** Why the flight may not go on; undefined where it may. */
+export function barredBy(flight: Flight): ErrorCode | undefined {
   try {
     flight.still()
-    return false
-  } catch {
-    return true
+    return undefined
+  } catch (error) {
+    return error instanceof SallyportError ? error.code : 'cut'
   }
+}
+
+/** Was the scope of the flight barred meanwhile? */
+export function isBarred(flight: Flight): boolean {
+  return barredBy(flight) !== undefined
 }

@@ -5,11 +5,15 @@ import { classify } from './classify.ts'
 import type { ExchangeDeps } from './deps.ts'
 import type { Flavour, TokenAnswer } from './flavours/flavour.ts'
 
-/** Ask for a token by one flavour. @throws the exchange_* codes, interaction_required, reauth_required */
+/**
+ * Ask for a token by one flavour; no call begins after `latest`, by the monotonic clock.
+ * @throws the exchange_* codes, interaction_required, reauth_required
+ */
 export type RequestToken = <Ask, Outcome>(
   flavour: Flavour<Ask, Outcome>,
   ask: Ask,
   at: Registration,
+  latest?: Millis,
 ) => Promise<Outcome>
 
 /** A provider that asks us to come back later than this is not waited for. */
@@ -34,14 +38,14 @@ export function createGrantRequests(
   }
 
   /** One call, and one more after a failure that may pass; a pause in between, with jitter. */
-  return async (flavour, ask, at) => {
+  return async (flavour, ask, at, latest) => {
     const request = flavour.prepare(ask)
     const key = joinKey(at.issuer, at.client.id)
     for (let attempt = 1; ; attempt++) {
       checkCooldown(key)
       let answer: TokenAnswer
       try {
-        answer = await servers.token(at, request)
+        answer = await servers.token(at, request, latest)
       } catch (error) {
         const failure = classify(error, flavour.grant, clock.now())
         const { retryAfter } = failure

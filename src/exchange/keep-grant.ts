@@ -4,16 +4,15 @@ import {
   type Grant,
   type GrantPlace,
   SallyportError,
-  type Secret,
   type StoredGrant,
 } from '../model/index.ts'
 import type { Turns } from '../storage/index.ts'
-import type { Registration } from './authorization-server.ts'
 import type { ExchangeDeps } from './deps.ts'
 import { exchangeOnce, type ExchangeOnceDeps, type Made, subjectOf, type Wanted } from './exchanged.ts'
 import type { Issued } from './flavours/flavour.ts'
 import { tokenExchange } from './flavours/token-exchange.ts'
 import { isBarred } from './flights.ts'
+import type { GiveBack } from './give-back.ts'
 import { connectionId, registrationKey } from './place.ts'
 import { isCode } from './is-code.ts'
 
@@ -21,8 +20,7 @@ export interface KeepDeps
   extends ExchangeOnceDeps,
     Pick<ExchangeDeps, 'secrets' | 'connections' | 'gate' | 'clock' | 'log'> {
   readonly turns: Turns
-  /** Revoke at the provider what must not be kept. Returns at once, never throws. */
-  readonly giveBack: (at: Registration, token: Secret) => void
+  readonly giveBack: GiveBack
 }
 
 /** Where a new grant is to lie, and what lies there now. */
@@ -56,6 +54,7 @@ function grantOf({ need, source, flight, stored }: Keeping, issued: Issued): Gra
     ...(refreshToken === undefined ? {} : { rt: refreshToken }),
     at: secret,
     exp: expiresAt ?? epoch(obtainedAt),
+    obtained: obtainedAt,
     status: 'active',
     rev: flight.rev,
     registration: registrationKey(source),
@@ -95,7 +94,7 @@ async function takeWinner(keeping: Keeping, issued: Issued, deps: KeepDeps): Pro
     winner?.grant !== undefined && (winner.grant.exp ?? Number.POSITIVE_INFINITY) > deps.clock.now()
   if (usable) return { ...madeOf(winner.grant, place, deps), how: 'stored' }
   if (winner?.grant === undefined && issued.refreshToken !== undefined)
-    deps.giveBack(source, issued.refreshToken)
+    deps.giveBack({ place, at: source }, issued.refreshToken)
   throw new SallyportError('secrets_conflict')
 }
 
@@ -151,7 +150,7 @@ export async function exchangeAndKeep(keeping: Keeping, deps: KeepDeps): Promise
     flight.still()
     return await keep(keeping, issued, deps)
   } catch (error) {
-    if (isBarred(flight)) deps.giveBack(source, refreshToken)
+    if (isBarred(flight)) deps.giveBack({ place: keeping.place, at: source }, refreshToken)
     throw error
   }
 }

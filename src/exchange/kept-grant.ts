@@ -2,10 +2,10 @@ import { type Grant, SallyportError, type StoredGrant } from '../model/index.ts'
 import type { ExchangeDeps } from './deps.ts'
 import { exchangeOnce, type Made, subjectOf, type Wanted } from './exchanged.ts'
 import { exchangeAndKeep, type KeepDeps, madeOf, storeIsDown } from './keep-grant.ts'
-import { refreshToken } from './flavours/refresh-token.ts'
-import { narrowed } from './narrow.ts'
 import { exchangePlace, registrationKey } from './place.ts'
+import { refreshToken } from './flavours/refresh-token.ts'
 import { isCode } from './is-code.ts'
+import { narrowed } from './narrow.ts'
 import type { LiveGrant, RefreshTask } from './refresh-claim.ts'
 import type { Refresher } from './refresh.ts'
 
@@ -13,7 +13,7 @@ export interface KeptGrantDeps extends KeepDeps, Pick<ExchangeDeps, 'audit'> {
   readonly refresher: Refresher
 }
 
-/** A stored access token must be good for this many seconds still to be used. */
+/** A stored access token must be good for this many seconds still to be used, or a tenth of its life where that is less. */
 const margin = 30
 
 function taskOf({ need, source, flight }: Wanted, { requestToken }: KeptGrantDeps): RefreshTask {
@@ -23,13 +23,22 @@ function taskOf({ need, source, flight }: Wanted, { requestToken }: KeptGrantDep
     place: exchangePlace(need, source),
     at: source,
     flight,
-    ask: (rt, scopes) => requestToken(refreshToken, { ...common, refreshToken: rt, scopes }, source),
+    ask: (rt, scopes, latest) =>
+      requestToken(refreshToken, { ...common, refreshToken: rt, scopes }, source, latest),
     narrow: (answer) => narrowed(common, answer, requestToken),
   }
 }
 
-function isFresh({ at, exp }: Grant, { refused }: Wanted, { clock, audit }: KeptGrantDeps): boolean {
-  if (at === undefined || (exp !== undefined && exp <= clock.now() + margin)) return false
+function isFresh(
+  { at, exp, obtained }: Grant,
+  { refused }: Wanted,
+  { clock, audit }: KeptGrantDeps,
+): boolean {
+  if (at === undefined) return false
+  if (exp !== undefined) {
+    const life = obtained === undefined ? Number.POSITIVE_INFINITY : exp - obtained
+    if (exp <= clock.now() + Math.min(margin, life / 10)) return false
+  }
   return refused === undefined || audit.fingerprint(at) !== refused
 }
 
@@ -55,7 +64,6 @@ async function useStored(
   if (!isOurs(stored, wanted, deps)) return undefined
   if (isFresh(stored.grant, wanted, deps)) return { ...madeOf(stored.grant, task.place, deps), how: 'stored' }
   try {
-    if (stored.grant.status === 'reauth_required') throw new SallyportError('reauth_required')
     const grant = await deps.refresher.refresh(task, stored)
     return { ...madeOf(grant, task.place, deps), how: 'refresh' }
   } catch (error) {

@@ -3,6 +3,8 @@ import {
   epoch,
   type Grant,
   type GrantPlace,
+  type Millis,
+  millis,
   type RefreshClaim,
   SallyportError,
   type Secret,
@@ -14,103 +16,119 @@ import type { Broad, Issued } from './flavours/flavour.ts'
 import type { Flight } from './flights.ts'
 import { isCode } from './is-code.ts'
 
-/** A stored grant to be refreshed, and for whom. */
+/** A stored grant to be refreshed, for whom, and how. */
 export interface RefreshTask {
   readonly place: GrantPlace
+  /** Where its refresh token came from. */
   readonly at: Registration
   readonly flight: Flight
-  /** One call with this refresh token; the answer is judged. @throws reauth_required, exchange_* */
-  readonly ask: (refreshToken: Secret, scopes: readonly string[]) => Promise<Issued | Broad>
+  /**
+   * The token call (RFC 6749 §6) with this refresh token, repeated at most once and not begun after `latest`, by the
+   * monotonic clock; the answer is judged. @throws reauth_required, exchange_*
+   */
+  readonly ask: (refreshToken: Secret, scopes: readonly string[], latest: Millis) => Promise<Issued | Broad>
   /** Makes of a token that names further audiences one for this downstream alone. @throws exchange_* */
   readonly narrow: (answer: Broad) => Promise<Issued>
 }
 
 export type LiveGrant = Extract<StoredGrant, { tomb?: undefined }>
 
-export interface RefreshDeps extends Pick<ExchangeDeps, 'secrets' | 'clock' | 'random' | 'log'> {
-  /** Revoke at the provider what must not be kept. Returns at once, never throws. */
-  readonly giveBack: (at: Registration, token: Secret) => void
-}
-
-/** A refreshed grant on its way to the store. */
-export interface Unsaved {
-  readonly task: RefreshTask
-  readonly grant: Grant
-  readonly version: number
-}
-
-export interface Running extends RefreshDeps {
+export interface ClaimDeps extends Pick<ExchangeDeps, 'secrets' | 'clock' | 'random' | 'log'> {
   /** This process, in claims. */
   readonly owner: string
-  /** Refreshed grants that could not be written yet, by place. */
-  readonly unsaved: Map<string, Unsaved>
 }
 
-/** Seconds a claim lasts: longer than a refresh and a narrowing exchange, each with its one repetition. */
-const claimLife = 4 * callTimeout + 8
+/** Seconds for the write of what a token call gave: one that could end later than this before the claim does is not begun. */
+const writeTime = 4
+/**
+ * Seconds a claim lasts. Short enough for a successor to come, grace included, within the half minute for which
+ * providers forgive a refresh token that is used twice.
+ */
+const claimLife = 2 * callTimeout + writeTime
 /** How far the wall clocks of two replicas may differ, in seconds. */
 const skew = 30
+/**
+ * Seconds between taking a claim over and using the refresh token under it. A holder who lives, but could not reach
+ * the store, tries to write at shorter intervals (`grant-writer.ts`), and what he has is newer.
+ */
+const grace = 6
+
 export function withoutClaim({ claim: _claim, ...rest }: Grant): Grant {
   return rest
 }
 
-export function jitter({ random }: Running): number {
+/** The grant under a claim of ours that begins now. */
+export function claimed(grant: Grant, { owner, clock }: Pick<ClaimDeps, 'owner' | 'clock'>): Grant {
+  return { ...grant, claim: { owner, until: epoch(clock.now() + claimLife) } }
+}
+
+function jitter({ random }: Pick<ClaimDeps, 'random'>): number {
   return 50 + (random(1)[0] ?? 0) / 4
 }
 
-export async function readLive({ place, flight }: RefreshTask, running: Running): Promise<LiveGrant> {
-  const stored = await running.secrets.read(place)
+export async function readLive(
+  { place, flight }: Pick<RefreshTask, 'place' | 'flight'>,
+  { secrets }: Pick<ClaimDeps, 'secrets'>,
+): Promise<LiveGrant> {
+  const stored = await secrets.read(place)
   flight.still()
   if (stored?.grant === undefined) throw new SallyportError('secrets_destroyed')
   return stored
 }
 
-/** Is somebody else at it? Their clock may be wrong, so a claim also ends once we have watched it for its whole life. */
-function claimedByOther(
-  claim: RefreshClaim | undefined,
-  watched: Map<string, number>,
-  running: Running,
-): boolean {
-  const { clock, owner } = running
-  if (claim === undefined || claim.owner === owner) return false
-  if (clock.now() > claim.until + skew) return false
-  const name = `${claim.owner} ${claim.until}`
-  const since = watched.get(name) ?? clock.monotonic()
-  watched.set(name, since)
-  return clock.monotonic() - since < claimLife * 1000
+/** Clocks differ, so a claim also ends once we have watched it unchanged for its whole life. */
+function isOver({ until }: RefreshClaim, watchedMs: number, { clock }: ClaimDeps): boolean {
+  return clock.now() > until + skew || watchedMs >= claimLife * 1000
 }
 
-/** A grant, and whether it is under our claim. */
-export type Claimed = LiveGrant & { readonly ours: boolean }
+/** A grant under our claim, with the latest moment for the token call; or one that somebody else has refreshed meanwhile. */
+export type Claimed = LiveGrant &
+  ({ readonly ours: true; readonly latest: Millis } | { readonly ours: false })
 
-/** The grant under our claim, or, where somebody else refreshed it meanwhile, as it is now. */
-export async function claim(task: RefreshTask, before: LiveGrant, running: Running): Promise<Claimed> {
-  const { secrets, clock, owner } = running
-  const watched = new Map<string, number>()
-  for (let stored = before; ; stored = await readLive(task, running)) {
-    const { gen, at } = stored.grant
-    if (gen > before.grant.gen && at !== undefined) return { ...stored, ours: false }
-    if (claimedByOther(stored.grant.claim, watched, running)) {
-      await wait(jitter(running))
+/**
+ * Claim the grant, or wait for whoever has. @throws reauth_required where somebody else found it dead meanwhile: its
+ * refresh token is not tried again
+ */
+export async function claim(task: RefreshTask, before: LiveGrant, deps: ClaimDeps): Promise<Claimed> {
+  const { secrets, clock } = deps
+  let watched = { version: 0, since: clock.monotonic() }
+  for (let stored = before; ; stored = await readLive(task, deps)) {
+    const { version, grant } = stored
+    if (grant.status === 'reauth_required') throw new SallyportError('reauth_required')
+    if (grant.gen > before.grant.gen && grant.at !== undefined) return { ...stored, ours: false }
+    const now = clock.monotonic()
+    if (watched.version !== version) watched = { version, since: now }
+    const other = grant.claim?.owner === deps.owner ? undefined : grant.claim
+    if (other !== undefined && !isOver(other, now - watched.since, deps)) {
+      await wait(jitter(deps))
       continue
     }
-    const grant = { ...stored.grant, claim: { owner, until: epoch(clock.now() + claimLife) } }
     try {
-      return { version: await secrets.update(task.place, grant, stored.version), grant, ours: true }
+      const ours = claimed(grant, deps)
+      const written = await secrets.update(task.place, ours, version)
+      if (other === undefined) return { version: written, grant: ours, ours: true, latest: latestFrom(now) }
+      await wait(grace * 1000)
     } catch (error) {
       if (!isCode(error, 'secrets_conflict')) throw error
     }
   }
 }
 
-/** Take the claim back after a failure, so that the next try need not wait for it. Best effort. */
+const latestFrom = (claimedAt: Millis): Millis =>
+  millis(claimedAt + (claimLife - callTimeout - writeTime) * 1000)
+
+/** Take our claim back after a failure, so that the next try need not wait for it. Best effort; says whether it was still ours to take. */
 export async function release(
-  task: RefreshTask,
-  claimed: LiveGrant,
-  grant: Grant,
-  running: Running,
-): Promise<void> {
-  await running.secrets.update(task.place, withoutClaim(grant), claimed.version).catch((error: unknown) => {
-    running.log.warn('a refresh claim could not be taken back', {}, error)
-  })
+  { place }: Pick<RefreshTask, 'place'>,
+  { grant, version }: LiveGrant,
+  { secrets, log }: Pick<ClaimDeps, 'secrets' | 'log'>,
+): Promise<boolean> {
+  try {
+    await secrets.update(place, withoutClaim(grant), version)
+    return true
+  } catch (error) {
+    if (isCode(error, 'secrets_conflict', 'secrets_destroyed')) return false
+    log.warn('a refresh claim could not be taken back', {}, error)
+    return true
+  }
 }

@@ -1,45 +1,63 @@
 import { Buffer } from 'node:buffer'
-import { setTimeout as wait } from 'node:timers/promises'
 import { type Grant, SallyportError, type Scope, type Secret } from '../model/index.ts'
+import { createTurns } from '../storage/index.ts'
+import type { Backoff } from './backoff.ts'
 import type { Broad, Issued } from './flavours/flavour.ts'
-import { isBarred } from './flights.ts'
+import { barredBy } from './flights.ts'
+import { createGrantWriter, type GrantWriter, type WriterDeps } from './grant-writer.ts'
 import { isCode } from './is-code.ts'
-import { reaches } from './owner.ts'
 import { placeKey } from './place.ts'
 import {
   claim,
-  jitter,
+  type Claimed,
+  claimed as underClaim,
   type LiveGrant,
   readLive,
-  type RefreshDeps,
   type RefreshTask,
   release,
-  type Running,
-  type Unsaved,
   withoutClaim,
 } from './refresh-claim.ts'
 
-export interface Refresher {
-  /**
-   * Refresh once, whoever else tries at the same time; answers the grant that is in force then.
-   * @throws reauth_required, secrets_*, exchange_*, cut
-   */
-  refresh(task: RefreshTask, stored: LiveGrant): Promise<Grant>
-  /** Write what an earlier refresh could not; undefined where nothing waits. @throws secrets_* */
-  settle(task: RefreshTask): Promise<Grant | undefined>
-  /** Forget unwritten grants of the scope and give their refresh tokens back; says how many. */
-  bar(scope: Scope): number
+export interface RefreshDeps extends Omit<WriterDeps, 'owner'> {
+  readonly backoff: Backoff
 }
 
-const writeAttempts = 4
+export interface Refresher {
+  /**
+   * Refresh once, whoever else tries at the same time; answers the grant that is in force then. A dead grant is not
+   * tried. @throws reauth_required, secrets_*, exchange_*, cut
+   */
+  refresh(task: RefreshTask, stored: LiveGrant): Promise<Grant>
+  /** What an earlier refresh could not write yet, once it is written; undefined where nothing waits. @throws secrets_* */
+  settle(task: Pick<RefreshTask, 'place'>): Promise<Grant | undefined>
+  /** Forget unwritten grants that were cut in the scope and give their refresh tokens back; says how many. */
+  bar(scope: Scope): number
+  /** Write what waits, as far as the store lets it. */
+  close(): Promise<void>
+}
 
-async function callOnce(task: RefreshTask, claimed: LiveGrant, running: Running): Promise<Issued | Broad> {
+interface Running extends WriterDeps {
+  readonly backoff: Backoff
+  readonly writer: GrantWriter
+}
+
+/** So many may be under way or wait for the store; whoever comes then waits before his refresh token is spent. */
+const maxOpen = 1000
+
+async function callOnce(
+  task: RefreshTask,
+  claimed: Extract<Claimed, { ours: true }>,
+  running: Running,
+): Promise<Issued | Broad> {
   const { rt, scopes } = claimed.grant
   if (rt === undefined) throw new SallyportError('reauth_required')
+  const key = placeKey(task.place)
   try {
-    return await task.ask(rt, scopes)
+    const answer = await task.ask(rt, scopes, claimed.latest)
+    running.backoff.succeeded(key)
+    return answer
   } catch (error) {
-    if (!isCode(error, 'reauth_required')) await release(task, claimed, claimed.grant, running)
+    if (!isCode(error, 'reauth_required')) running.backoff.failed(key, error)
     throw error
   }
 }
@@ -51,99 +69,88 @@ async function afterRefusal(
   cause: unknown,
   running: Running,
 ): Promise<Grant> {
+  const dead = { ...claimed, grant: { ...claimed.grant, status: 'reauth_required' as const } }
+  if (await release(task, dead, running)) throw cause
   const now = await readLive(task, running)
   if (now.grant.gen > claimed.grant.gen) return now.grant
-  await release(task, claimed, { ...claimed.grant, status: 'reauth_required' }, running)
   throw cause
 }
 
-/** Somebody wrote between our claim and our result: a tombstone wins, else the higher generation does. */
-async function afterConflict(task: RefreshTask, grant: Grant, running: Running): Promise<LiveGrant> {
-  const winner = await running.secrets.read(task.place)
-  if (winner?.grant !== undefined) return winner
-  if (grant.rt !== undefined) running.giveBack(task.at, grant.rt)
-  throw new SallyportError('secrets_destroyed')
-}
-
-/**
- * Write the new generation; answers what is in force then, which is somebody else's where he was ahead. What cannot
- * be written now stays in memory, is not used, and is tried again first.
- */
-async function persist({ task, grant, version }: Unsaved, running: Running): Promise<LiveGrant> {
-  let expected = version
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return { version: await running.secrets.update(task.place, grant, expected), grant }
-    } catch (error) {
-      if (isCode(error, 'secrets_conflict', 'secrets_destroyed')) {
-        const winner = await afterConflict(task, grant, running)
-        if (winner.grant.gen >= grant.gen) return winner
-        expected = winner.version
-      } else if (attempt === writeAttempts) {
-        running.unsaved.set(placeKey(task.place), { task, grant: withoutClaim(grant), version: expected })
-        running.log.error('a refreshed grant could not be written and waits in memory', {}, error)
-        throw error
-      } else {
-        await wait(jitter(running) * attempt)
-      }
-    }
-  }
-}
-
-/** Nothing fresh may stay behind, here or at the provider, once the scope was barred. */
-function checkStill(task: RefreshTask, fresh: Secret | undefined, running: Running): void {
-  if (fresh !== undefined && isBarred(task.flight)) running.giveBack(task.at, fresh)
-  task.flight.still()
+/** Nothing fresh may stay behind, here or at the provider, once it was cut. */
+function checkCut(task: RefreshTask, fresh: Secret | undefined, running: Running): void {
+  if (barredBy(task.flight) !== 'cut') return
+  if (fresh !== undefined) running.giveBack(task, fresh)
+  throw new SallyportError('cut')
 }
 
 /** The grant with a fresh refresh token, and no access token yet. */
 function rotated(task: RefreshTask, before: Grant, answer: Issued | Broad): Grant {
-  const { at: _at, exp: _exp, ...rest } = before
+  const { at: _at, exp: _exp, obtained: _obtained, ...rest } = before
   const { refreshToken: rt } = answer
-  return { ...rest, gen: before.gen + 1, rev: task.flight.rev, ...(rt === undefined ? {} : { rt }) }
+  const rev = Math.max(before.rev, task.flight.rev)
+  return { ...rest, gen: before.gen + 1, rev, ...(rt === undefined ? {} : { rt }) }
 }
 
-function withToken(grant: Grant, { secret, expiresAt }: Issued): Grant {
-  return { ...withoutClaim(grant), at: secret, ...(expiresAt === undefined ? {} : { exp: expiresAt }) }
-}
+const tokenOf = ({ secret, expiresAt, obtainedAt }: Issued): Pick<Grant, 'at' | 'exp' | 'obtained'> => ({
+  at: secret,
+  ...(expiresAt === undefined ? {} : { exp: expiresAt, obtained: obtainedAt }),
+})
 
 /** A broad token is narrowed only after the new refresh token is safe, and still under our claim. */
-async function narrowAndPersist(
+async function narrowAndWrite(
   task: RefreshTask,
   answer: Broad,
   kept: LiveGrant,
   running: Running,
 ): Promise<LiveGrant> {
   try {
-    const issued = await task.narrow(answer)
-    return await persist({ task, grant: withToken(kept.grant, issued), version: kept.version }, running)
+    task.flight.still()
+    const grant = { ...withoutClaim(kept.grant), ...tokenOf(await task.narrow(answer)) }
+    return await running.writer.write({ task, grant, version: kept.version })
   } catch (error) {
-    await release(task, kept, kept.grant, running)
+    await release(task, kept, running)
     throw error
   }
 }
 
-async function refreshClaimed(task: RefreshTask, claimed: LiveGrant, running: Running): Promise<Grant> {
-  const answer = await callOnce(task, claimed, running)
-  checkStill(task, answer.refreshToken, running)
-  const next = rotated(task, claimed.grant, answer)
-  const isBroad = 'subject' in answer
-  const grant = isBroad ? next : withToken(next, answer)
-  let kept = await persist({ task, grant, version: claimed.version }, running)
-  if (isBroad && kept.grant === grant) kept = await narrowAndPersist(task, answer, kept, running)
-  checkStill(task, answer.refreshToken, running)
-  return kept.grant
+/** What came is written also where it may not be used now: a hold and a switch end, and the former refresh token is spent. */
+async function keep(
+  task: RefreshTask,
+  answer: Issued | Broad,
+  { grant: before, version }: LiveGrant,
+  running: Running,
+): Promise<LiveGrant> {
+  const next = rotated(task, before, answer)
+  if (!('subject' in answer)) {
+    const grant = { ...withoutClaim(next), ...tokenOf(answer) }
+    return running.writer.write({ task, grant, version })
+  }
+  const grant = underClaim(next, running)
+  const kept = await running.writer.write({ task, grant, version })
+  checkCut(task, answer.refreshToken, running)
+  return kept.grant === grant ? narrowAndWrite(task, answer, kept, running) : kept
 }
 
-function bar(scope: Scope, { unsaved, giveBack }: Running): number {
-  let dropped = 0
-  for (const [key, { task, grant }] of unsaved) {
-    if (!reaches(scope, task.flight.owner)) continue
-    unsaved.delete(key)
-    if (grant.rt !== undefined) giveBack(task.at, grant.rt)
-    dropped++
+async function refreshInTurn(task: RefreshTask, stored: LiveGrant, running: Running): Promise<Grant> {
+  const waiting = await running.writer.pending(task)
+  if (waiting !== undefined) return waiting.grant
+  running.backoff.check(placeKey(task.place))
+  const claimed = await claim(task, stored, running)
+  if (!claimed.ours) return claimed.grant
+  let answer: Issued | Broad
+  try {
+    task.flight.still()
+    answer = await callOnce(task, claimed, running)
+  } catch (error) {
+    if (isCode(error, 'reauth_required')) return afterRefusal(task, claimed, error, running)
+    await release(task, claimed, running)
+    throw error
   }
-  return dropped
+  checkCut(task, answer.refreshToken, running)
+  const kept = await keep(task, answer, claimed, running)
+  checkCut(task, answer.refreshToken, running)
+  task.flight.still()
+  return kept.grant
 }
 
 /**
@@ -152,26 +159,23 @@ function bar(scope: Scope, { unsaved, giveBack }: Running): number {
  */
 export function createRefresher(deps: RefreshDeps): Refresher {
   const owner = Buffer.from(deps.random(16)).toString('base64url')
-  const running: Running = { ...deps, owner, unsaved: new Map() }
+  const writer = createGrantWriter({ ...deps, owner })
+  const running: Running = { ...deps, owner, writer }
+  // Several servers and sessions may need one linked account: a claim keeps out other processes only.
+  const turns = createTurns()
+  let open = 0
   return {
     async refresh(task, stored) {
-      const claimed = await claim(task, stored, running)
-      if (!claimed.ours) return claimed.grant
-      task.flight.still()
+      if (open + writer.size >= maxOpen) throw new SallyportError('secrets_unavailable')
+      open += 1
       try {
-        return await refreshClaimed(task, claimed, running)
-      } catch (error) {
-        if (!isCode(error, 'reauth_required')) throw error
-        return afterRefusal(task, claimed, error, running)
+        return await turns(placeKey(task.place), () => refreshInTurn(task, stored, running))
+      } finally {
+        open -= 1
       }
     },
-    async settle(task) {
-      const key = placeKey(task.place)
-      const waiting = running.unsaved.get(key)
-      if (waiting === undefined) return undefined
-      running.unsaved.delete(key)
-      return (await persist({ ...waiting, task }, running)).grant
-    },
-    bar: (scope) => bar(scope, running),
+    settle: async (task) => (await writer.pending(task))?.grant,
+    bar: writer.bar,
+    close: writer.close,
   }
 }

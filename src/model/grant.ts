@@ -31,6 +31,8 @@ export interface Grant {
   readonly at?: Secret
   /** When `at` ends; absent means that it does not. */
   readonly exp?: EpochSeconds
+  /** When `at` was obtained, by the clock of who did; how early it counts as over depends on how long it lives. */
+  readonly obtained?: EpochSeconds
   readonly status: 'active' | 'reauth_required'
   readonly claim?: RefreshClaim
   readonly rev: Seq

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import {
   type Clock,
   type Connection,
+  type EpochSeconds,
   epoch,
   type LogEntry,
   principalKey,
@@ -12,7 +13,7 @@ import {
   type StoredGrant,
 } from '../model/index.ts'
 import type { Audit } from '../audit/index.ts'
-import type { ConnectionIndex, Outbox, Secrets } from '../storage/index.ts'
+import type { ConnectionIndex, Outbox, OutboxJob, Secrets } from '../storage/index.ts'
 import type { Log } from '../telemetry/index.ts'
 
 export interface DestroyDeps {
@@ -58,17 +59,18 @@ async function sealRefreshToken(connection: Connection, entry: LogEntry, deps: D
   const token = refreshTokenOf(await readOrLost(connection, deps))
   if (token === undefined) return undefined
   const job = hash('sha256', `${entry.id}\n${id}`, 'hex').slice(0, 32)
-  const until = epoch(deps.clock.now() + sealedForSeconds)
-  await deps.secrets.seal(job, place.tenant, token, until)
-  await deps.outbox.put({
-    job,
-    revocation: entry.id,
-    connection: id,
-    place,
-    attempts: 0,
-    nextAt: deps.clock.now(),
-    until,
-  })
+  return sealForProvider(token, { job, revocation: entry.id, connection: id, place }, deps)
+}
+
+/** Seals a refresh token to the outbox, from which its provider is called at once. Says until when it waits there. */
+export async function sealForProvider(
+  token: Secret,
+  job: Pick<OutboxJob, 'job' | 'revocation' | 'connection' | 'place'>,
+  { clock, secrets, outbox }: Pick<DestroyDeps, 'clock' | 'secrets' | 'outbox'>,
+): Promise<EpochSeconds> {
+  const until = epoch(clock.now() + sealedForSeconds)
+  await secrets.seal(job.job, job.place.tenant, token, until)
+  await outbox.put({ ...job, attempts: 0, nextAt: clock.now(), until })
   return until
 }
 

@@ -1,6 +1,15 @@
-import { type LogBody, type LogEntry, type Scope, SallyportError } from '../model/index.ts'
+import { hash } from 'node:crypto'
+import {
+  type GrantPlace,
+  type LogBody,
+  type LogEntry,
+  type Scope,
+  SallyportError,
+  type Secret,
+} from '../model/index.ts'
 import type { Signer, State } from '../storage/index.ts'
 import { type ApplierDeps, createApplier } from './applier.ts'
+import { sealForProvider } from './destroy.ts'
 import { watchLease } from './lapse.ts'
 import { createRevoker, type RevocationOrder, type RevokeDeps, type Revoker } from './revoke.ts'
 import { createLedger, type SignedReceipt } from './receipts.ts'
@@ -28,6 +37,8 @@ export interface Revocations {
   /** Hold, release, switch: anything in the log that needs no follow-up. */
   say(body: LogBody, by: string, id?: string): Promise<LogEntry>
   receipt(id: string): Promise<SignedReceipt | undefined>
+  /** Have a refresh token that nobody keeps revoked at its provider, which does not answer now. @throws secrets_*, state_unavailable */
+  revokeLater(place: GrantPlace, refreshToken: Secret): Promise<void>
   holds(): readonly { readonly scope: Scope; readonly seq: number }[]
   /** What is switched off. */
   switches(): readonly { readonly scope: Scope; readonly seq: number }[]
@@ -47,16 +58,9 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
   const { view, live, lease } = deps.replica
   const applier = createApplier({ log: state.log, view, live, bar: deps.bar, tenant: options.tenant })
   const ledger = createLedger({ receipts: state.receipts, signer: deps.signer })
-  const revoker = createRevoker({
-    ...deps,
-    applier,
-    ledger,
-    logStore: state.log,
-    receipts: state.receipts,
-    connections: state.connections,
-    outbox: state.outbox,
-    horizon: deps.horizon.of,
-  })
+  const { log: logStore, receipts, connections, outbox } = state
+  const stores = { logStore, receipts, connections, outbox }
+  const revoker = createRevoker({ ...deps, ...stores, applier, ledger, horizon: deps.horizon.of })
   const retries = createRetries(state, revoker, deps)
   const stops: (() => void)[] = []
 
@@ -79,6 +83,10 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
     },
     say,
     receipt: ledger.latest,
+    revokeLater: async (place, token) => {
+      await sealLoose(place, token, deps)
+      void retries.start()
+    },
     holds: view.holds,
     switches: view.switches,
     start: async (restored) => {
@@ -93,6 +101,13 @@ export function createRevocations(options: { readonly tenant: string }, deps: Re
       await retries.stop()
     },
   }
+}
+
+/** Of no connection, and no receipt waits for its outcome. */
+async function sealLoose(place: GrantPlace, token: Secret, deps: RevocationsDeps): Promise<void> {
+  const job = hash('sha256', deps.random(), 'hex').slice(0, 32)
+  const { outbox } = deps.state
+  await sealForProvider(token, { job, revocation: '', connection: '', place }, { ...deps, outbox })
 }
 
 /** The entry stands in the log and has been applied: a record that cannot be written now is reported, no more. */

@@ -9,6 +9,8 @@ export interface Metrics {
   /** Tool calls that the gateway refused, by reason code. */
   readonly callsRefused: Counter<'reason'>
   readonly exchanges: Counter<'downstream' | 'code'>
+  /** Refreshed grants that the secret store has not taken yet: they are in memory only. */
+  readonly unsavedGrants: Gauge
   readonly revocations: Counter<'scope' | 'status'>
   readonly lateInjections: Counter
   /** Credentials found in answers, by downstream and place (`head` or `body`). */
@@ -77,6 +79,11 @@ function roomMetrics(registers: Registry[]) {
       name: 'sallyport_exchanges_total',
       help: 'Credentials obtained from providers, by outcome code.',
       labelNames: ['downstream', 'code'],
+      registers,
+    }),
+    unsavedGrants: new Gauge({
+      name: 'sallyport_unsaved_grants',
+      help: 'Refreshed grants that wait in memory for the secret store; a stop of the process loses them. Any is an alert.',
       registers,
     }),
     revocations: new Counter({

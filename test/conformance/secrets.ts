@@ -74,6 +74,7 @@ const grants = fc.record({
   rt: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }),
   at: fc.option(fc.string(), { nil: undefined }),
   exp: fc.option(fc.nat(), { nil: undefined }),
+  obtained: fc.option(fc.nat(), { nil: undefined }),
   status: fc.constantFrom('active' as const, 'reauth_required' as const),
   claim: fc.option(fc.record({ owner: fc.string(), until: fc.nat() }), { nil: undefined }),
   rev: fc.nat(),
@@ -84,12 +85,13 @@ const grants = fc.record({
 
 type Drawn = typeof grants extends fc.Arbitrary<infer T> ? T : never
 
-const made = ({ rt, at, exp, claim, sid, ...rest }: Drawn): Grant => ({
+const made = ({ rt, at, exp, obtained, claim, sid, ...rest }: Drawn): Grant => ({
   v: 1,
   ...rest,
   ...(rt === undefined ? {} : { rt: new Secret(rt, 'refresh token') }),
   ...(at === undefined ? {} : { at: new Secret(at, 'access token') }),
   ...(exp === undefined ? {} : { exp: epoch(exp) }),
+  ...(obtained === undefined ? {} : { obtained: epoch(obtained) }),
   ...(claim === undefined ? {} : { claim: { owner: claim.owner, until: epoch(claim.until) } }),
   ...(sid === undefined ? {} : { sid }),
 })

@@ -24,6 +24,7 @@ import {
   workKeys,
 } from '../../src/model/index.ts'
 import type { ConnectionIndex } from '../../src/storage/index.ts'
+import { createMetrics, type Metrics } from '../../src/telemetry/index.ts'
 import { fakeClock } from '../kit/clock.ts'
 import { type MemorySecrets, memorySecrets } from '../kit/memory-secrets.ts'
 import { fakeProvider, type Provider } from '../kit/provider.ts'
@@ -101,6 +102,9 @@ export interface Rig {
   readonly connections: ReturnType<typeof memoryConnections>
   readonly gate: FakeGate
   readonly events: RecordEvent[]
+  /** Refresh tokens whose provider did not answer when they were given back. */
+  readonly revokedLater: readonly string[]
+  readonly metrics: Metrics
   need(downstream: Downstream, who?: Who): Need
   session(who?: Who): Session
   /** Hand over a subject token for the sign-in, with these claims, living for so long. */
@@ -201,6 +205,8 @@ export function rig(): Rig {
     createHash('sha256').update(secret.reveal()).digest('hex').slice(0, 16)
   const audit = { ...noted, fingerprint }
   const downstreams = new Map<string, Downstream>()
+  const revokedLater: string[] = []
+  const metrics = createMetrics({ process: false })
   let seed = 0
 
   function replica(fetch: GuardedFetch = provider.fetch): Exchange {
@@ -215,6 +221,8 @@ export function rig(): Rig {
       clock,
       random,
       log: quietLog,
+      metrics,
+      revokeLater: async (_place, token) => void revokedLater.push(token.reveal()),
     })
     onTestFinished(() => exchange.close())
     return exchange
@@ -243,6 +251,8 @@ export function rig(): Rig {
     connections,
     gate,
     events: noted.events,
+    revokedLater,
+    metrics,
     session,
     replica,
     need(to, who = {}) {

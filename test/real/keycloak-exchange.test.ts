@@ -22,6 +22,7 @@ import {
   type UserName,
 } from '../kit/parts.ts'
 import { notedAudit, quietLog } from '../kit/quiet.ts'
+import { createMetrics } from '../../src/telemetry/index.ts'
 
 const { keycloak } = parts()
 
@@ -56,7 +57,18 @@ function setup(orders: Downstream): Setup {
   }
   const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes))
   const replica = (): Exchange => {
-    const deps = { fetch: guarded, secrets, connections, audit, gate, clock, random, log: quietLog }
+    const deps = {
+      fetch: guarded,
+      secrets,
+      connections,
+      audit,
+      gate,
+      clock,
+      random,
+      log: quietLog,
+      metrics: createMetrics({ process: false }),
+      revokeLater: () => Promise.reject(new Error('Keycloak did not revoke')),
+    }
     const exchange = createExchange({ downstream: () => orders }, deps)
     opened.push(exchange)
     return exchange
@@ -137,9 +149,9 @@ const soleGrant = (secrets: MemorySecrets): Grant => {
   return stored.grant
 }
 
-afterEach(() => {
+afterEach(async () => {
   clock.ahead = 0
-  for (const exchange of opened.splice(0)) exchange.close()
+  await Promise.all(opened.splice(0).map((exchange) => exchange.close()))
 })
 
 describe.skipIf(keycloak === undefined)('exchange at Keycloak', () => {

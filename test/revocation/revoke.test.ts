@@ -3,7 +3,7 @@ import { cpSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { compactVerify, importJWK } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { epoch, SallyportError, type Scope } from '../../src/model/index.ts'
+import { epoch, SallyportError, type Scope, Secret } from '../../src/model/index.ts'
 import { alice, bob, keepConnection, keepSession, openWorld, order, placeOf } from './world.ts'
 
 const user: Scope = { kind: 'user', principal: alice }
@@ -119,6 +119,20 @@ describe('a revocation', () => {
     const publicKey = await importJWK({ ...world.keyring.signer.publicJwk }, 'EdDSA')
     const { payload } = await compactVerify(second?.jws ?? '', publicKey)
     expect(JSON.parse(Buffer.from(payload).toString())).toEqual(second?.receipt)
+  })
+
+  it('has a refresh token that nobody keeps revoked later, again and again until the provider answers', async () => {
+    const world = await openWorld()
+    await world.revocations.start(false)
+    world.faults.provider = 'failed'
+    await world.revocations.revokeLater(placeOf(alice), new Secret('stray', 'refresh token'))
+    await expect
+      .poll(() => world.asked, { timeout: 5000 })
+      .toEqual([{ place: placeOf(alice), token: 'stray' }])
+    world.faults.provider = 'revoked'
+    world.clock.advance(10)
+    await expect.poll(() => world.asked.length, { timeout: 5000 }).toBe(2)
+    await expect.poll(() => world.state.outbox.count()).toBe(0)
   })
 
   it('names the latest expiry of what was injected in the scope', async () => {

@@ -39,13 +39,21 @@ function readClaim(value: unknown): Grant['claim'] {
   return { owner, until: epoch(until) }
 }
 
+function readTimes({ exp, obtained }: JsonObject): Pick<GrantFacts, 'exp' | 'obtained'> {
+  if (exp !== undefined && !isCount(exp)) throw corrupt()
+  if (obtained !== undefined && !isCount(obtained)) throw corrupt()
+  return {
+    ...(exp === undefined ? {} : { exp: epoch(exp) }),
+    ...(obtained === undefined ? {} : { obtained: epoch(obtained) }),
+  }
+}
+
 function readFacts(value: JsonObject): GrantFacts {
-  const { gen, exp, status, rev, registration, scopes, sid } = value
+  const { gen, status, rev, registration, scopes, sid } = value
   const claim = readClaim(value['claim'])
   if (!isCount(gen) || !isCount(rev) || !isText(registration)) throw corrupt()
   if (status !== 'active' && status !== 'reauth_required') throw corrupt()
   if (!Array.isArray(scopes) || !scopes.every(isText)) throw corrupt()
-  if (exp !== undefined && !isCount(exp)) throw corrupt()
   if (sid !== undefined && !isText(sid)) throw corrupt()
   return {
     v: 1,
@@ -54,7 +62,7 @@ function readFacts(value: JsonObject): GrantFacts {
     rev,
     registration,
     scopes,
-    ...(exp === undefined ? {} : { exp: epoch(exp) }),
+    ...readTimes(value),
     ...(claim === undefined ? {} : { claim }),
     ...(sid === undefined ? {} : { sid }),
   }
@@ -106,7 +114,7 @@ export const writeTomb = (tomb: Tomb): JsonObject => ({
  * order, so that no two different sets give the same text.
  */
 export function grantAad(at: EntryPlace, gid: string, kid: string, facts: GrantFacts): string {
-  const { gen, exp, status, claim, rev, registration, scopes, sid } = facts
+  const { gen, exp, obtained, status, claim, rev, registration, scopes, sid } = facts
   const clear = JSON.stringify([
     kid,
     exp ?? null,
@@ -116,6 +124,8 @@ export function grantAad(at: EntryPlace, gid: string, kid: string, facts: GrantF
     registration,
     scopes,
     sid ?? null,
+    // Entries from before it was kept have a shorter list.
+    ...(obtained === undefined ? [] : [obtained]),
   ])
   return `sp1|${at.tenant}|${at.group}|${at.uh}|${gid}|${gen}|${clear}`
 }

@@ -72,6 +72,7 @@ describe('associated data of a grant', () => {
       registration: fc.string({ maxLength: 3 }),
       scopes: fc.array(fc.string({ maxLength: 2 }), { maxLength: 2 }),
       exp: fc.nat(3).map(epoch),
+      obtained: fc.nat(3).map(epoch),
       sid: fc.string({ maxLength: 3 }),
       claim: fc.record({ owner: fc.string({ maxLength: 2 }), until: fc.nat(3).map(epoch) }),
     },
@@ -96,7 +97,7 @@ describe('associated data of a grant', () => {
 
   it('differs whenever a single clear fact differs', () => {
     const names = fc.constantFrom<keyof GrantFacts>(
-      ...(['gen', 'status', 'rev', 'registration', 'scopes', 'exp', 'sid', 'claim'] as const),
+      ...(['gen', 'status', 'rev', 'registration', 'scopes', 'exp', 'obtained', 'sid', 'claim'] as const),
     )
     fc.assert(
       fc.property(facts, facts, names, (a, other, name) => {
