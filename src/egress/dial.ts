@@ -44,6 +44,11 @@ export type Lookup = (
 
 export interface Dial {
   readonly fetch: GuardedFetch
+  /**
+   * As `fetch`, for a public https host that somebody else names, such as the metadata of a client. Each on a connection
+   * of its own, and small: 5 s and 64 KiB. @throws address_refused
+   */
+  readonly fetchPublic: GuardedFetch
   /** The connections of a configured origin, for what is injected. @throws address_refused */
   transport(origin: string): Transport
   /**
@@ -77,12 +82,15 @@ export function createDial(
   const guard = createGuard(slice.network)
   const doors = new Map<string, Client>()
   const lookup: Lookup = deps.lookup ?? systemLookup
-  const open = (url: URL, found: { readonly ca?: string; readonly publicOnly: boolean }) => {
-    const loopback = isLoopbackHost(url.hostname)
+  const made = (url: URL, found: { readonly ca?: string; readonly publicOnly: boolean }): Client => {
+    const loopback = !found.publicOnly && isLoopbackHost(url.hostname)
     // undici reads from its sockets itself.
     const reading = client === openHttp1 ? { onread: readIntoPage } : {}
     const connect = guardedConnector({ guard, lookup, slice }, { ...found, ...reading, loopback })
-    doors.set(url.origin, client(url.origin, slice, connect))
+    return client(url.origin, slice, connect)
+  }
+  const open = (url: URL, found: { readonly ca?: string; readonly publicOnly: boolean }) => {
+    doors.set(url.origin, made(url, found))
   }
   for (const { url, ca } of slice.origins) {
     open(dialable(url), { publicOnly: false, ...(ca === undefined ? {} : { ca }) })
@@ -106,6 +114,16 @@ export function createDial(
       { timeoutMs: slice.fetchTimeoutMs ?? 10_000, maxBytes: slice.fetchMaxBytes ?? 1_048_576 },
       { transport: (origin) => door(origin).transport },
     ),
+    fetchPublic: async (text, init) => {
+      const url = dialable(String(text))
+      if (url.protocol !== 'https:') throw new SallyportError('address_refused')
+      const { transport, close } = made(url, { publicOnly: true })
+      try {
+        return await createGuardedFetch(publicLimits, { transport: () => transport })(url, init)
+      } finally {
+        await close()
+      }
+    },
     allowOrigin: (text) => {
       const url = dialable(text)
       if (doors.has(url.origin)) return
@@ -117,6 +135,8 @@ export function createDial(
     },
   }
 }
+
+const publicLimits = { timeoutMs: 5_000, maxBytes: 64 * 1024 }
 
 function dialable(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined

@@ -13,7 +13,10 @@
  */
 export { type Proof, writeCapability } from './capability.ts'
 export { type DevIssuer, openDevIssuer } from './dev-issuer.ts'
+export { type Form, parseForm } from './form.ts'
 export type { Identity } from './identity.ts'
+export { type LoginClaims, readPerson } from './login-claims.ts'
+export { isName } from './claims.ts'
 export { type OpenIdentity, openIdentity } from './open.ts'
 export { mountTokenFace } from './routes.ts'
 export { asymmetricAlgorithms, defaultAlgorithms } from './issuers.ts'

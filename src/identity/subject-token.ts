@@ -11,7 +11,6 @@ import { checkAudience, checkWorkloadAudience } from './audience.ts'
 import {
   claimAt,
   type Groups,
-  isName,
   readAudience,
   readClient,
   readGroups,
@@ -23,6 +22,7 @@ import { type Claims, type CompactJws, claimedIssuer, parseCompact } from './com
 import { checkMayAct, readActor, readMayAct } from './delegation.ts'
 import type { VerifiedSubject } from './identity.ts'
 import type { Issuer } from './issuers.ts'
+import { checkTenant, readWorkflow } from './login-claims.ts'
 import { checkType, refuseOtherKinds, requireAccessMark } from './token-type.ts'
 
 /** The name of a client that the provider did not name. No rule can name it as a verified one. */
@@ -66,7 +66,7 @@ export async function verifySubjectToken(
   const kind = kindOf(payload, subject, server, issuer)
   if (!issuer.types[kind].has(type)) throw new SallyportError('token_type_refused')
   const client = kind === 'user' ? userClient(payload, type) : (readClient(payload) ?? subject)
-  checkTenant(payload, issuer)
+  if (issuer.login !== undefined) checkTenant(payload, issuer.login)
   const principal: Principal = { kind, tenant: options.tenant, issuer: issuer.issuer, subject }
   const idpSid = readName(payload, 'sid')
   return {
@@ -150,14 +150,6 @@ function userClient(payload: Claims, type: string): string {
   return client ?? unnamedClient
 }
 
-/** The tenant comes from configuration; the claim may only refuse those of others. */
-function checkTenant(payload: Claims, { login }: Issuer): void {
-  const required = login?.tenantClaim
-  if (required !== undefined && claimAt(payload, required.name) !== required.value) {
-    throw new SallyportError('token_tenant_refused')
-  }
-}
-
 /** A workload without the claim has no groups, and that is the whole list. */
 function groupsOf(payload: Claims, kind: PrincipalKind, { login }: Issuer): Groups {
   const claim = login?.groupsClaim
@@ -166,18 +158,14 @@ function groupsOf(payload: Claims, kind: PrincipalKind, { login }: Issuer): Grou
   return claim === undefined ? { groups: [], groupsComplete: false } : readGroups(payload, claim)
 }
 
-/** Only from the claim that is configured for it, of a token that was verified. @throws token_claims_invalid */
+/** Each kind has a claim of its own. @throws token_claims_invalid */
 function workflowOf(
   payload: Claims,
   { kind, subject }: Principal,
   { login, workloads }: Issuer,
 ): Pick<VerifiedSubject, 'workflow'> {
   const rule = kind === 'user' ? login : workloads.find((it) => it.matches(subject))
-  const claim = rule?.workflowClaim
-  const workflow = claim === undefined ? undefined : claimAt(payload, claim)
-  if (workflow === undefined) return {}
-  if (!isName(workflow)) throw new SallyportError('token_claims_invalid')
-  return { workflow }
+  return readWorkflow(payload, rule?.workflowClaim)
 }
 
 function readDelegation(
