@@ -119,7 +119,7 @@ function dialSlice(config: Config) {
   const logins = [config.login.issuer, ...config.workloads.map(({ issuer }) => issuer)]
   const urls = new Set([...config.downstreams.map(({ origin }) => origin), ...issuers, ...logins])
   return {
-    origins: [...[...urls].map((url) => ({ url })), ...vaultOrigin(config.vault)],
+    origins: [...[...urls].map((url) => ({ url })), ...vaultOrigins(config.vault)],
     tunnels: config.servers.flatMap(({ connect }) => connect ?? []),
     network: config.network,
     connectTimeoutMs: config.limits.connectTimeout * 1000,
@@ -128,7 +128,8 @@ function dialSlice(config: Config) {
   }
 }
 
-function vaultOrigin(vault: VaultSlice | undefined) {
+function vaultOrigins(vault: VaultSlice | undefined) {
   if (vault === undefined) return []
-  return [{ url: vault.address, ...(vault.ca === undefined ? {} : { ca: vault.ca }) }]
+  const { addresses, ca } = vault
+  return addresses.map((url) => ({ url, ...(ca === undefined ? {} : { ca }) }))
 }

@@ -120,7 +120,7 @@ async function secretsLine({ config, secrets, health }: Instance): Promise<strin
   const state = await secrets.health()
   health.observe('vault', state)
   const remedy = { up: '', sealed: ': unseal it', down: ': look at vault.address and the server' }[state]
-  return `secrets   ${config.vault.address} is ${state}${remedy}`
+  return `secrets   ${config.vault.addresses.join(', ')} is ${state}${remedy}`
 }
 
 async function untilSignal(): Promise<void> {

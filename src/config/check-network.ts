@@ -25,12 +25,12 @@ function checkPlainHttp(config: Expanded, report: Report): void {
 }
 
 function urlsOf(config: Expanded): (readonly [Path, string | undefined, boolean])[] {
-  const { login, vault } = config
+  const { login } = config
   const own = (issuer: string | undefined) => (issuer === login?.issuer ? undefined : issuer)
   return [
     [['url'], config.url, false],
     [['login', 'issuer'], login?.issuer, login?.insecure ?? false],
-    [['vault', 'address'], vault?.address, vault?.insecure ?? false],
+    ...vaultUrls(config),
     ...config.workloads.map((it, index) => [['workloads', index, 'issuer'], it.issuer, it.insecure] as const),
     ...Object.entries(config.servers).map(
       ([name, it]) => [['servers', name, 'url'], it.url, it.insecure] as const,
@@ -47,6 +47,13 @@ function urlsOf(config: Expanded): (readonly [Path, string | undefined, boolean]
       ),
     ]),
   ]
+}
+
+function vaultUrls({ vault }: Expanded): (readonly [Path, string, boolean])[] {
+  const { address = [], insecure = false } = vault ?? {}
+  const [sole] = address
+  if (sole !== undefined && address.length === 1) return [[['vault', 'address'], sole, insecure]]
+  return address.map((url, index) => [['vault', 'address', index], url, insecure])
 }
 
 /** The gateway only listens where there is a server for it, and the pages where people can sign in. */
@@ -104,7 +111,7 @@ function checkAnonymous(config: Expanded, report: Report): void {
 /** What leads to ourselves or to the vault: says which of them. */
 function ownFaces(config: Expanded, form: Form): (place: Place | undefined) => string | undefined {
   const own = placeOf(config.url)
-  const vault = placeOf(config.vault?.address)
+  const vaults = (config.vault?.address ?? []).map(placeOf).filter((it) => it !== undefined)
   const listeners = listening(config, form)
     .map((face) => parseListen(config.listen[face]))
     .filter((it) => typeof it !== 'string')
@@ -113,7 +120,7 @@ function ownFaces(config: Expanded, form: Form): (place: Place | undefined) => s
     const { host, port } = place
     const ours = own?.host === host && own.port === port
     if (ours || listeners.some((it) => reaches(it, host, port))) return 'this is one of our own faces'
-    if (vault !== undefined && reaches({ ...vault, insecure: false }, host, port))
+    if (vaults.some((vault) => reaches({ ...vault, insecure: false }, host, port)))
       return 'this is the address of the vault'
     return undefined
   }

@@ -75,7 +75,8 @@ export interface VaultLogin {
 }
 
 export interface VaultSlice {
-  readonly address: string
+  /** One that leads to the active node, or every node. */
+  readonly addresses: readonly string[]
   readonly namespace?: string
   /** A CA bundle in PEM. */
   readonly ca?: string

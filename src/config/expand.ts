@@ -138,7 +138,7 @@ function expandVault(
     }
   }
   return {
-    address: address.replace(/\/+$/, ''),
+    address: [address].flat().map((url) => url.replace(/\/+$/, '')),
     insecure: written.insecure ?? false,
     ...(namespace === undefined ? {} : { namespace }),
     ...(ca === undefined ? {} : { ca: resolve(folder, ca) }),

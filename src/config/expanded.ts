@@ -205,7 +205,7 @@ export interface ExpandedVaultLogin {
 }
 
 export interface ExpandedVault {
-  readonly address: string
+  readonly address: readonly string[]
   readonly insecure: boolean
   readonly namespace?: string
   readonly ca?: string

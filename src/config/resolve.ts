@@ -138,7 +138,7 @@ async function resolveVault(written: ExpandedVault, context: Resolving): Promise
     JSON.stringify(logins.runtime) === JSON.stringify(logins.keeper)
   const ca = written.ca === undefined ? undefined : await readCa(written.ca, context)
   return {
-    address,
+    addresses: address,
     ...(namespace === undefined ? {} : { namespace }),
     ...(ca === undefined ? {} : { ca }),
     mounts,

@@ -317,6 +317,12 @@ const meaning: readonly Row[] = [
     /plain http/,
   ],
   [
+    'plain http to one of the nodes of the vault',
+    `${least}vault: { address: ["https://bao-1:8200", "http://bao-2:8200"], login: { token: file:/run/other } }\n`,
+    '13:42 vault.address[1]',
+    /plain http/,
+  ],
+  [
     'plain http as our own address',
     changed('https://crm.example', 'http://crm.example'),
     '1:1 url',
@@ -355,6 +361,12 @@ const meaning: readonly Row[] = [
   [
     'a downstream that is the vault',
     `${changed('https://orders.example', 'https://bao:8200/v1')}vault: { address: https://bao:8200, login: { token: file:/run/other } }\n`,
+    '8:5 downstreams.orders.url',
+    /address of the vault/,
+  ],
+  [
+    'a downstream that is one of the nodes of the vault',
+    `${changed('https://orders.example', 'https://bao-2:8200/v1')}vault: { address: ["https://bao-1:8200", "https://bao-2:8200"], login: { token: file:/run/other } }\n`,
     '8:5 downstreams.orders.url',
     /address of the vault/,
   ],

@@ -152,7 +152,7 @@ describe('the long form', () => {
         admin: { host: '::1', port: 9193 },
         telemetry: { host: '0.0.0.0', insecure: true },
       },
-      vault: { address: 'https://bao:8200', mounts: { kv: 'kv2', transit: 'sp-transit' } },
+      vault: { addresses: ['https://bao:8200'], mounts: { kv: 'kv2', transit: 'sp-transit' } },
     })
     expect(config.key.reveal()).toBe(`${canary}-passphrase`)
     expect(config.vault?.logins.keeper).toBe(config.vault?.logins.runtime)

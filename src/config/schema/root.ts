@@ -30,7 +30,9 @@ const vaultLogin = z.strictObject({
 })
 
 const vault = z.strictObject({
-  address: url.describe('Vault or OpenBao.'),
+  address: z
+    .union([url, z.array(url).min(1)])
+    .describe('Vault or OpenBao: what leads to the active node, or a list of all nodes.'),
   insecure,
   namespace: label.optional().describe('The namespace, where there are any.'),
   ca: z.string().optional().describe('Path of a CA bundle in PEM.'),

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Clock } from '../../model/index.ts'
+import { type Clock, SallyportError } from '../../model/index.ts'
 import type { Role } from './backend.ts'
 import type { RandomBytes } from './envelope.ts'
 import type { VaultAnswer, VaultClient, VaultRequest } from './vault-client.ts'
@@ -24,9 +24,8 @@ export interface Outage {
   on: boolean
 }
 
-const maxAttempts = 6
-/** No repetition begins later than this after the first attempt. */
-const patienceMs = 2000
+/** No repetition begins later than this after the first attempt: a cluster elects in less, most of the time. */
+const patienceMs = 5000
 
 /** 412: not replicated yet. 429: quota. 472, 473 and 5xx: this node cannot now. A fresh KV mount answers 400 while it upgrades. */
 const passing = (answer: VaultAnswer): boolean =>
@@ -44,21 +43,20 @@ export function createVaultApi(deps: {
 }): VaultApi {
   const { role, client, login, clock, random, outage } = deps
 
-  /** Full jitter under a growing bound of 100, 200, 400 ... ms. */
+  /** A growing bound of 100, 200 … 800 ms, of which up to half is left out by chance. */
   const delay = (attempt: number): number =>
-    Math.round((100 * 2 ** Math.min(attempt, 4) * random(1).readUInt8(0)) / 255)
+    Math.round(100 * 2 ** Math.min(attempt, 3) * (1 - random(1).readUInt8(0) / 510))
 
   /** One attempt, and a second one with a new token where the first was refused. */
-  async function attempt(request: Omit<VaultRequest, 'token'>): Promise<VaultAnswer | VaultFailure> {
-    const token = await login.token()
+  async function attempt(request: Omit<VaultRequest, 'token'>): Promise<VaultAnswer | NoAnswer> {
     try {
+      const token = await login.token()
       const answer = await client.call({ ...request, token })
       if (answer.status !== 403) return answer
       const fresh = await login.again(token)
       return fresh === undefined ? answer : await client.call({ ...request, token: fresh })
     } catch (error) {
-      if (error instanceof VaultFailure) return error
-      throw error
+      return noAnswer(error)
     }
   }
 
@@ -68,7 +66,7 @@ export function createVaultApi(deps: {
       let uncertain = false
       for (let round = 0; ; round += 1) {
         const answer = await attempt(request)
-        const failed = answer instanceof VaultFailure
+        const failed = 'error' in answer
         if (!failed) {
           if (isSealed(answer)) throw sealed()
           if (answer.status === 403) throw denied(role)
@@ -80,9 +78,9 @@ export function createVaultApi(deps: {
         uncertain = true
         const wait = delay(round)
         const late = clock.monotonic() - startedAt + wait > patienceMs
-        if (outage.on || late || round + 1 >= maxAttempts || (failed && !mayPass(answer))) {
+        if (outage.on || late || (failed && !answer.passes)) {
           outage.on = true
-          throw unavailable(answer)
+          throw failed ? answer.error : unavailable(answer)
         }
         await pause(wait)
       }
@@ -90,6 +88,17 @@ export function createVaultApi(deps: {
   }
 }
 
-/** A redirect or a foreign server stays what it is. */
-const mayPass = (failure: VaultFailure): boolean =>
-  failure.kind === 'unreachable' || failure.kind === 'timeout'
+/** A request, or the login before it, that came to no answer. `passes`: one may come soon. */
+interface NoAnswer {
+  readonly error: SallyportError
+  readonly passes: boolean
+}
+
+/** A redirect or a foreign server stays what it is. @throws what is no failure to answer */
+function noAnswer(error: unknown): NoAnswer {
+  const failure = error instanceof SallyportError ? error.cause : error
+  const passes = !(failure instanceof VaultFailure) || ['unreachable', 'timeout'].includes(failure.kind)
+  if (error instanceof VaultFailure) return { error: unavailable(error), passes }
+  if (error instanceof SallyportError && error.code === 'secrets_unavailable') return { error, passes }
+  throw error
+}

@@ -13,8 +13,8 @@ export interface VaultLoginOptions {
 }
 
 export interface VaultOptions {
-  /** Scheme, host and port; a path is not taken. Point it at the active node (see docs/openbao.md). */
-  readonly address: string
+  /** Scheme, host and port; a path is not taken. One that leads to the active node, or every node of the cluster. */
+  readonly addresses: readonly string[]
   readonly namespace?: string
   readonly mounts: { readonly kv: string; readonly transit: string }
   /** The same object for several means one token for them. */

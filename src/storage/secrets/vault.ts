@@ -10,6 +10,7 @@ import { kvStore, transitKeys } from './vault-backend.ts'
 import { checkVault, vaultHealth } from './vault-check.ts'
 import { createVaultClient, type VaultClient } from './vault-client.ts'
 import type { Login } from './vault-login.ts'
+import { clusterClient } from './vault-nodes.ts'
 import type { VaultDeps, VaultLoginOptions, VaultOptions } from './vault-options.ts'
 
 const mountPattern = /^[A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+)*$/
@@ -47,13 +48,16 @@ function logIns(options: VaultOptions, client: VaultClient, deps: VaultDeps): Re
   return { runtime: of('runtime'), connecting: of('connecting'), keeper: of('keeper') }
 }
 
+function clientOf({ addresses, namespace }: VaultOptions, deps: VaultDeps): VaultClient {
+  const named = namespace === undefined ? {} : { namespace }
+  const nodes = addresses.map((address) => createVaultClient({ address, fetch: deps.fetch, ...named }))
+  const [sole, ...others] = nodes
+  return sole !== undefined && others.length === 0 ? sole : clusterClient(nodes, deps)
+}
+
 /** KV version 2 and transit of a Vault or OpenBao as a place for secrets. Makes no request by itself. */
 function vaultBackend(options: VaultOptions, groups: readonly VaultGroup[], deps: VaultDeps): Backend {
-  const client = createVaultClient({
-    address: options.address,
-    fetch: deps.fetch,
-    ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
-  })
+  const client = clientOf(options, deps)
   const logins = logIns(options, client, deps)
   const outage: Outage = { on: false }
   const api = (role: Role): VaultApi => createVaultApi({ ...deps, role, client, login: logins[role], outage })
@@ -79,7 +83,7 @@ export async function openVaultSecrets(
   options: VaultOptions & { readonly tenant: string; readonly groups: readonly string[] },
   deps: VaultDeps,
 ): Promise<Secrets> {
-  checkAddress(options.address)
+  for (const address of options.addresses) checkAddress(address)
   checkName('vault.mounts.kv', options.mounts.kv)
   checkName('vault.mounts.transit', options.mounts.transit)
   const groups = options.groups.map((group) => ({

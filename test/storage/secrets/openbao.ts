@@ -75,7 +75,7 @@ export async function setUpTenant(
       connecting: await login('connecting'),
       keeper: await login('keeper'),
     }
-    return { address: at.address, mounts, logins, tenant, groups }
+    return { addresses: [at.address], mounts, logins, tenant, groups }
   } finally {
     await rm(folder, { recursive: true })
   }

@@ -29,8 +29,8 @@ const approle: VaultLoginOptions = {
 }
 const once = (login: VaultLoginOptions) => ({ runtime: login, connecting: login, keeper: login })
 const mounts = { kv: 'sp-kv', transit: 'sp-transit' }
-const optionsFor = (address: string, login = approle) => ({
-  address,
+const optionsFor = (address: string | readonly string[], login = approle) => ({
+  addresses: [address].flat(),
   mounts,
   logins: once(login),
   tenant: 'acme',
@@ -133,7 +133,7 @@ describe('a Vault that does not answer', () => {
     vault.seen.length = 0
     const started = performance.now()
     expect(await codeOf(secrets.read(place))).toBe('secrets_unavailable')
-    expect(performance.now() - started).toBeLessThan(2500)
+    expect(performance.now() - started).toBeLessThan(6500)
     expect(vault.seen.length).toBeGreaterThan(1)
     vault.seen.length = 0
     expect(await codeOf(secrets.read(place))).toBe('secrets_unavailable')
