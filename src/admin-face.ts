@@ -101,6 +101,7 @@ function mountConnect(app: FastifyInstance, instance: Instance): void {
       },
       value: new Secret(body.value, 'static secret of a user'),
       rev: replica.gate.applied,
+      operator: true,
     })
     return { id: connection.id, downstream: downstream.name }
   })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Audit, openAudit } from './audit/index.ts'
 import type { Config, VaultSlice } from './config/index.ts'
 import { createDial, type Dial, loadUndici, type Lookup } from './egress/index.ts'
+import { originsOf } from './exchange/index.ts'
 import type { Clock, Secret } from './model/index.ts'
 import {
   type InstanceLock,
@@ -113,9 +114,7 @@ function serverSlice(config: Config) {
 
 /** Only what is configured may be dialled. */
 function dialSlice(config: Config) {
-  const issuers = config.downstreams.flatMap(({ credential }) =>
-    'issuer' in credential ? [credential.issuer] : [],
-  )
+  const issuers = config.downstreams.flatMap(({ credential }) => originsOf(credential))
   const logins = [config.login.issuer, ...config.workloads.map(({ issuer }) => issuer)]
   const urls = new Set([...config.downstreams.map(({ origin }) => origin), ...issuers, ...logins])
   return {

@@ -29,6 +29,7 @@ import {
   type Revocations,
 } from './revocation/index.ts'
 import { agreesWithWitness, type State } from './storage/index.ts'
+import { introductionOf } from './wire-accounts.ts'
 import { openGateway } from './wire-gateway.ts'
 import { openSignIn } from './wire-signin.ts'
 import type { SignInDoor } from './signin/index.ts'
@@ -143,10 +144,13 @@ interface Rooms {
 async function openRooms(base: Base): Promise<Rooms> {
   const { config, state, dial, replica, policy } = base
   const common = { ...base, gate: replica.gate, clock, random, fetch: dial.fetch }
+  const { connections, consents } = state
   // The exchange and identity ask revocations, which tell both what was cut.
   const exchange = createExchange(policy, {
     ...common,
-    connections: state.connections,
+    connections,
+    consents,
+    introduction: introductionOf({ ...base, random }),
     revokeLater: (place, token) => revocations.revokeLater(place, token),
   })
   const revokeSession = (session: Session, by: string): Promise<void> => cutSession(revocations, session, by)

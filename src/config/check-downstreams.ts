@@ -3,12 +3,13 @@ import type {
   Expanded,
   ExpandedClient,
   ExpandedDownstream,
+  ExpandedExchange,
   ExpandedStatic,
   ExpandedTarget,
 } from './expanded.ts'
 import type { Report } from './report.ts'
 
-const kinds = ['exchange', 'client-credentials', 'static'] as const
+const kinds = ['exchange', 'client-credentials', 'provider', 'oauth', 'github-app', 'static'] as const
 
 /** Headers that are not for credentials: they route, frame or describe the message. */
 const noCredential =
@@ -23,6 +24,8 @@ export function checkDownstreams(config: Expanded, report: Report): void {
       const target = downstream[kind]
       if (target !== undefined) checkTarget(target, [...path, kind], report)
     }
+    checkExchange(downstream, [...path, 'exchange'], report)
+    checkLinked(downstream, path, report)
     if (downstream.static !== undefined) checkStatic(downstream.static, [...path, 'static'], report)
   }
   checkResources(config, report)
@@ -30,14 +33,60 @@ export function checkDownstreams(config: Expanded, report: Report): void {
 
 function checkKind(downstream: ExpandedDownstream, path: Path, report: Report): void {
   const given = kinds.filter((kind) => downstream[kind] !== undefined)
-  const remedy = 'give one of exchange, client-credentials and static'
+  const remedy = `give one of ${kinds.join(', ')}`
   if (given.length === 0) report.fault(path, 'nothing says how its credential is obtained', remedy)
   for (const kind of given.slice(1))
     report.fault([...path, kind], `${given[0] ?? ''} stands beside it`, remedy)
 }
 
-function checkTarget(target: ExpandedTarget, path: Path, report: Report): void {
-  if (target.audience === undefined && target.resource === undefined) {
+/** What a flavour needs besides, and what makes no sense with it. */
+function checkExchange({ exchange }: ExpandedDownstream, path: Path, report: Report): void {
+  if (exchange === undefined) return
+  const { flavour, at, refresh, scope } = exchange
+  if (flavour === 'id-jag' && at === undefined)
+    report.fault(path, 'nothing says who takes the ID-JAG', 'give at: { issuer, client }')
+  if (flavour !== 'id-jag' && at !== undefined)
+    report.fault([...path, 'at'], 'this is for flavour: id-jag', 'leave it out, or set flavour: id-jag')
+  if (at !== undefined) checkClient(at.client, [...path, 'at', 'client'], report)
+  if (flavour === 'entra-obo' && scope.length === 0)
+    report.fault(
+      [...path, 'scope'],
+      'Entra exchanges for scopes, and there are none',
+      'give scope, such as [https://graph.microsoft.com/.default]',
+    )
+  if ((flavour === 'id-jag' || flavour === 'jwt-bearer') && refresh)
+    report.fault(
+      [...path, 'refresh'],
+      'this flavour has no refresh tokens: each token is asked for anew',
+      'leave refresh out',
+    )
+}
+
+/** Where there is a provider its client stands beside it, and without one nothing of it does. */
+function checkLinked(downstream: ExpandedDownstream, path: Path, report: Report): void {
+  const { provider, client, issuer, scope, url, oauth } = downstream
+  if (url === '') report.fault(path, 'nothing says where it is', 'give url')
+  if (oauth?.client !== undefined) checkClient(oauth.client, [...path, 'oauth', 'client'], report)
+  if (provider === undefined) {
+    for (const [key, value] of Object.entries({ client, issuer, scope }))
+      if (value !== undefined)
+        report.fault([...path, key], 'this stands beside provider only', 'give provider, or leave it out')
+    return
+  }
+  if (issuer === undefined)
+    report.fault(
+      path,
+      'nothing says whose accounts there are taken',
+      'give issuer: https://login.microsoftonline.com/<tenant id>/v2.0',
+    )
+  if (client === undefined)
+    report.fault(path, 'there is no client for this provider', 'give client: { id, secret: file:… }')
+  else checkClient(client, [...path, 'client'], report)
+}
+
+function checkTarget(target: ExpandedTarget | ExpandedExchange, path: Path, report: Report): void {
+  const scoped = 'flavour' in target && target.flavour === 'entra-obo'
+  if (target.audience === undefined && target.resource === undefined && !scoped) {
     report.fault(
       path,
       'nothing says for whom the token is',

@@ -1,6 +1,6 @@
 import type { Path } from './document.ts'
 import type { Form } from './expanding.ts'
-import { type Expanded, type Face, faces } from './expanded.ts'
+import { type Expanded, type ExpandedDownstream, type Face, faces } from './expanded.ts'
 import { signsPeopleIn } from './check-sign-in.ts'
 import { isLocal, parseListen, reaches } from './listen.ts'
 import type { Report } from './report.ts'
@@ -45,6 +45,7 @@ function urlsOf(config: Expanded): (readonly [Path, string | undefined, boolean]
             it[kind]?.insecure ?? false,
           ] as const,
       ),
+      ...linkedUrls(name, it),
     ]),
   ]
 }
@@ -63,6 +64,21 @@ function listening(config: Expanded, form: Form): readonly Face[] {
   if (!fronts) absent.add('gateway')
   if (!signsPeopleIn(config, form)) absent.add('public')
   return faces.filter((face) => !absent.has(face))
+}
+
+function linkedUrls(name: string, it: ExpandedDownstream): (readonly [Path, string | undefined, boolean])[] {
+  const at = ['downstreams', name]
+  const { oauth, exchange } = it
+  const origins = oauth?.origins.map(
+    (url, index) => [[...at, 'oauth', 'origins', index], url, oauth.insecure] as const,
+  )
+  return [
+    [[...at, 'issuer'], it.issuer, it.insecure],
+    [[...at, 'oauth', 'issuer'], oauth?.issuer, oauth?.insecure ?? false],
+    [[...at, 'exchange', 'at', 'issuer'], exchange?.at?.issuer, exchange?.at?.insecure ?? false],
+    [[...at, 'github-app', 'issuer'], it['github-app']?.issuer, it.insecure],
+    ...(origins ?? []),
+  ]
 }
 
 function checkListeners(config: Expanded, form: Form, report: Report): void {

@@ -1,4 +1,4 @@
-import type { RiskClass } from '../model/index.ts'
+import type { ExchangeFlavour, ProviderName, RiskClass } from '../model/index.ts'
 import type { CapKey } from '../policy/index.ts'
 import type { WrittenRule } from './schema/rules.ts'
 
@@ -188,15 +188,46 @@ export interface ExpandedStatic {
   readonly owner?: string
 }
 
+export interface ExpandedExchange extends ExpandedTarget {
+  readonly refresh: boolean
+  readonly flavour: ExchangeFlavour
+  readonly at?: { readonly issuer: string; readonly insecure: boolean; readonly client: ExpandedClient }
+}
+
+export interface ExpandedLinked {
+  readonly issuer?: string
+  readonly insecure: boolean
+  readonly client?: ExpandedClient
+  readonly scope: readonly string[]
+  readonly resource: string | false
+  readonly origins: readonly string[]
+}
+
+export interface ExpandedInstallation {
+  readonly app: string
+  readonly key: string
+  readonly installation: string
+  readonly issuer: string
+  readonly repositories: readonly string[]
+  readonly permissions: Readonly<Record<string, 'read' | 'write' | 'admin'>>
+}
+
 export interface ExpandedDownstream {
   readonly url: string
   readonly insecure: boolean
   readonly resource: string
   readonly operations: readonly ExpandedOperation[]
   readonly guard: 'auto' | 'on' | 'off'
-  readonly exchange?: ExpandedTarget & { readonly refresh: boolean }
+  readonly exchange?: ExpandedExchange
   readonly 'client-credentials'?: ExpandedTarget
   readonly static?: ExpandedStatic
+  readonly oauth?: ExpandedLinked
+  readonly 'github-app'?: ExpandedInstallation
+  readonly provider?: ProviderName
+  /** These three stand beside `provider`. */
+  readonly issuer?: string
+  readonly client?: ExpandedClient
+  readonly scope?: readonly string[]
 }
 
 export interface ExpandedVaultLogin {

@@ -11,14 +11,8 @@ const notYet: ReadonlySet<string> = new Set([
   'approvals',
   'broker-token',
   'gateway',
-  'github-app',
-  'guard',
   'hub',
-  'id-jag',
-  'jwt-bearer',
   'mints_access',
-  'oauth',
-  'provider',
   'sidecar',
 ])
 

@@ -1,9 +1,19 @@
-import type { CredentialSource, Downstream, OAuthClient, Operation, Placement } from '../model/index.ts'
+import type {
+  CredentialSource,
+  Downstream,
+  InstallationSource,
+  LinkedSource,
+  OAuthClient,
+  Operation,
+  Placement,
+} from '../model/index.ts'
 import { Secret } from '../model/index.ts'
 import type { Path } from './document.ts'
 import type {
   ExpandedClient,
   ExpandedDownstream,
+  ExpandedExchange,
+  ExpandedInstallation,
   ExpandedOperation,
   ExpandedStatic,
   ExpandedTarget,
@@ -38,22 +48,72 @@ async function resolveSource(
   path: Path,
   read: SecretReader,
 ): Promise<CredentialSource> {
-  const { exchange, static: fixed } = written
+  const { exchange, oauth, provider, static: fixed } = written
   const ours = written['client-credentials']
-  if (exchange !== undefined) {
-    const target = await resolveTarget(exchange, [...path, 'exchange'], read)
-    return { kind: 'exchange', ...target, refresh: exchange.refresh }
-  }
+  const installation = written['github-app']
+  if (exchange !== undefined) return resolveExchange(exchange, [...path, 'exchange'], read)
   if (ours !== undefined)
     return {
       kind: 'client-credentials',
       ...(await resolveTarget(ours, [...path, 'client-credentials'], read)),
     }
+  if (provider !== undefined)
+    return resolveLinked({ ...written, provider, resource: false, origins: [] }, path, read)
+  if (oauth !== undefined) return resolveLinked(oauth, [...path, 'oauth'], read)
+  if (installation !== undefined) return resolveInstallation(installation, [...path, 'github-app'], read)
   return resolveStatic(
     fixed ?? { per: 'user' },
     [...path, 'static'],
     written.guard === 'off' ? read.text : read.guarded,
   )
+}
+
+async function resolveExchange(
+  written: ExpandedExchange,
+  path: Path,
+  read: SecretReader,
+): Promise<CredentialSource> {
+  const { flavour, refresh, at } = written
+  const target = await resolveTarget(written, path, read)
+  const place = [...path, 'at', 'client']
+  return {
+    kind: 'exchange',
+    flavour,
+    ...target,
+    refresh,
+    ...(at === undefined
+      ? {}
+      : { at: { issuer: at.issuer, client: await resolveClient(at.client, place, read) } }),
+  }
+}
+
+async function resolveLinked(
+  written: Pick<ExpandedDownstream, 'provider' | 'issuer' | 'client' | 'scope'> & {
+    readonly resource: string | false
+    readonly origins: readonly string[]
+  },
+  path: Path,
+  read: SecretReader,
+): Promise<LinkedSource> {
+  const { provider, issuer, client, scope = [], resource, origins } = written
+  return {
+    kind: 'linked',
+    ...(provider === undefined ? {} : { provider }),
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(client === undefined ? {} : { client: await resolveClient(client, [...path, 'client'], read) }),
+    scope,
+    ...(resource === false ? {} : { resource }),
+    origins: origins.map((url) => URL.parse(url)?.origin ?? ''),
+  }
+}
+
+async function resolveInstallation(
+  written: ExpandedInstallation,
+  path: Path,
+  read: SecretReader,
+): Promise<InstallationSource> {
+  const key = await read.text(written.key, [...path, 'key'], 'private key')
+  return { kind: 'github-app', ...written, key }
 }
 
 async function resolveTarget(written: ExpandedTarget, path: Path, read: SecretReader) {

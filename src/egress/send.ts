@@ -45,8 +45,9 @@ export function send(
   const { origin } = permit.downstream
   if (credential.origin !== origin) throw new SallyportError('credential_origin_mismatch')
   const { bound, headers, res, search } = cargo
-  const { connection } = credential
-  const work = connection === undefined ? bound.work : { ...bound.work, connection }
+  const { connection, consent } = credential
+  const by = consent === undefined ? {} : { consent }
+  const work = connection === undefined ? bound.work : { ...bound.work, connection, ...by }
   const rev = Math.min(bound.access.rev, credential.rev)
   const { gate, calls, idleMs } = deps
   const transport = deps.transport(origin)

@@ -1,69 +1,41 @@
 import {
+  asSallyportError,
   type Credential,
-  epoch,
-  type RecordEvent,
+  joinKey,
   SallyportError,
   type Seq,
   type Work,
 } from '../model/index.ts'
 import { ownershipOf } from './cache-key.ts'
 import { readConnected } from './connected.ts'
-import type { CredentialCache } from './credential-cache.ts'
 import type { ExchangeDeps } from './deps.ts'
-import type { Need } from './exchange.ts'
+import type { Need } from './need.ts'
 import { exchangeOnce, type Made } from './exchanged.ts'
+import { fill, type FillDeps, pinned } from './fill.ts'
 import { clientCredentials } from './flavours/client-credentials.ts'
-import type { Issued } from './flavours/flavour.ts'
+import { installationToken } from './flavours/installation.ts'
 import { fromConfiguration, type StaticForAll } from './flavours/static.ts'
 import type { Flight, Flights } from './flights.ts'
 import { type KeptGrantDeps, obtainKept } from './kept-grant.ts'
+import { type LinkedDeps, obtainLinked } from './linked.ts'
+import { findLink, type Link } from './links.ts'
 import { narrowed } from './narrow.ts'
 import { ownerOf, workOf } from './owner.ts'
-import { connectedPlace, connectionId, exchangePlace } from './place.ts'
-import type { Refusals } from './refusals.ts'
+import { connectionId, exchangePlace } from './place.ts'
 
-export interface AcquireDeps extends KeptGrantDeps, ExchangeDeps {
+export interface AcquireDeps extends ExchangeDeps, KeptGrantDeps, LinkedDeps, FillDeps {
   /** What a need's credential is cached under. */
   readonly keyOf: (need: Need) => string
-  readonly cache: CredentialCache
   readonly flights: Flights<Credential>
-  readonly refusals: Refusals
   /** Credentials of the configuration, made once for each. */
   readonly fixed: WeakMap<StaticForAll, Credential>
-}
-
-/** A credential is served until this many seconds before its end, or a tenth of its life, whichever is less. */
-const margin = 30
-/** A static secret is read from the store again after this many seconds. */
-const staticLife = 900
-
-function usableUntil({ obtainedAt, expiresAt }: Issued): number {
-  if (expiresAt === undefined) return obtainedAt + staticLife
-  return expiresAt - Math.min(margin, (expiresAt - obtainedAt) / 10)
 }
 
 /** The stored connection that a need's credential comes from, if its kind leaves one. */
 function connectionOf(need: Need): string | undefined {
   const { credential: source } = need.downstream
-  if (source.kind === 'exchange')
-    return source.refresh ? connectionId(exchangePlace(need, source)) : undefined
-  if (source.kind !== 'static' || source.per !== 'user') return undefined
-  return connectionId(connectedPlace(need, need.access.session.principal))
-}
-
-/** Pinned to the origin of its downstream; whoever sends it elsewhere is refused there. */
-function pinned(need: Need, issued: Issued, connection: string | undefined, deps: AcquireDeps): Credential {
-  const { downstream, rev } = need
-  const { credential: source, origin } = downstream
-  return {
-    secret: issued.secret,
-    placement: source.kind === 'static' ? source.placement : { kind: 'bearer' },
-    origin,
-    rev,
-    fingerprint: deps.audit.fingerprint(issued.secret),
-    ...(issued.expiresAt === undefined ? {} : { expiresAt: issued.expiresAt }),
-    ...(connection === undefined ? {} : { connection }),
-  }
+  if (source.kind !== 'exchange' || !source.refresh) return undefined
+  return connectionId(exchangePlace(need, source))
 }
 
 /** By kind of source. Each checks after every wait that nothing was barred meanwhile. */
@@ -88,83 +60,28 @@ async function make(
       flight.still()
       return { issued, how: 'client-credentials' }
     }
+    case 'github-app': {
+      const issued = await installationToken(source, { fetch: deps.fetch, now: deps.clock.now })
+      flight.still()
+      return { issued, how: 'client-credentials' }
+    }
+    case 'linked':
     case 'static':
-      return source.per === 'user'
-        ? readConnected(need, flight, deps)
-        : { issued: fromConfiguration(source, deps.clock.now()), how: 'stored' }
+      throw new SallyportError('internal')
   }
 }
 
-function eventOf(need: Need, rest: Partial<RecordEvent>): RecordEvent {
-  const { access, server, downstream, rev } = need
-  const { session, actor } = access
-  return {
-    kind: 'exchange',
-    who: {
-      principal: session.principal,
-      client: session.client,
-      server: server.name,
-      sid: session.sid,
-      ...(actor === undefined ? {} : { actor }),
-    },
-    downstream: downstream.name,
-    rev,
-    ...rest,
-  }
-}
-
-function madeEvent(need: Need, made: Made, credential: Credential): RecordEvent {
-  const { issued, how, connection } = made
-  return eventOf(need, {
-    kind: how === 'refresh' ? 'refresh' : 'exchange',
-    credential: credential.fingerprint,
-    result: 'done',
-    details: {
-      how,
-      scopes: issued.scopes,
-      ...(issued.expiresAt === undefined ? {} : { expires_at: issued.expiresAt }),
-      ...(connection === undefined ? {} : { connection }),
-    },
-  })
-}
-
-/** A refused answer or subject is an event of its own; what never reached the provider is not. */
-const recorded: ReadonlySet<string> = new Set([
-  'exchange_subject_refused',
-  'exchange_target_refused',
-  'exchange_misconfigured',
-  'exchange_unavailable',
-  'exchange_response_refused',
-  'token_delegation_refused',
-  'interaction_required',
-  'reauth_required',
-])
-
-async function noteFailure(need: Need, error: SallyportError, { audit, log }: AcquireDeps): Promise<void> {
-  if (!recorded.has(error.code)) return
-  const { field } = error.facts
-  const details = field === undefined ? {} : { details: { field } }
-  try {
-    await audit.note(eventOf(need, { result: 'failed', reason: error.code, ...details }))
-  } catch (failure) {
-    log.error('a failed exchange could not be recorded', { downstream: need.downstream.name }, failure)
-  }
-}
-
-/** One acquisition from its beginning to the cache: make, record, pin, keep. */
-async function fill(key: string, need: Need, flight: Flight, deps: AcquireDeps): Promise<Credential> {
-  try {
-    const made = await make(need, flight, deps.refusals.of(key), deps)
-    const credential = pinned(need, made.issued, made.connection, deps)
-    await deps.audit.note(madeEvent(need, made, credential))
-    flight.still()
-    deps.cache.put(key, { credential, owner: flight.owner, usableUntil: epoch(usableUntil(made.issued)) })
-    return credential
-  } catch (error) {
-    if (!(error instanceof SallyportError)) throw new SallyportError('internal', {}, error)
-    await noteFailure(need, error, deps)
-    throw new SallyportError(error.code, { ...error.facts, downstream: need.downstream.name }, error.cause)
-  }
+/** What a person linked or put in, from its place. */
+async function makeLinked(
+  { need, link }: { readonly need: Need; readonly link: Link },
+  flight: Flight,
+  refused: string | undefined,
+  deps: AcquireDeps,
+): Promise<Made> {
+  const { credential: source } = need.downstream
+  const { place } = link.connection
+  if (source.kind !== 'linked') return readConnected(place, flight, deps)
+  return obtainLinked({ need, source, place, flight, refused }, deps)
 }
 
 function checkGate(work: Work, rev: Seq, { gate }: AcquireDeps): void {
@@ -187,9 +104,54 @@ async function fly(key: string, need: Need, deps: AcquireDeps): Promise<Credenti
   checkGate(work, need.rev, deps)
   const under = { owner: ownerOf(need, ownershipOf(need), connection), rev: need.rev }
   const credential = await (deps.flights.join(key) ??
-    deps.flights.start(key, under, (flight) => fill(key, need, flight, deps)))
+    deps.flights.start(key, under, (flight) =>
+      fill({ key, need, flight, make: (...[it, refused]) => make(need, it, refused, deps) }, deps),
+    ))
   checkGate(work, Math.min(need.rev, need.access.rev), deps)
   return stamped(need, credential)
+}
+
+/** What a connection's credential is cached under, for all clients that may use it. */
+export function connectionKey({ server, downstream }: Need, connection: string): string {
+  return joinKey('connection', connection, server.name, downstream.name, downstream.origin)
+}
+
+/**
+ * A person's own account or secret: one for all clients, each of which has to be agreed to. What a client gets says by
+ * which consent, and is dropped with it.
+ */
+async function flyLinked(key: string, need: Need, deps: AcquireDeps): Promise<Credential> {
+  checkGate(workOf(need), need.rev, deps)
+  const link = await findLink(need, deps)
+  const { id } = link.connection
+  const consent = link.consent === undefined ? {} : { consent: link.consent }
+  const work = { ...workOf(need, id), ...consent }
+  checkGate(work, need.rev, deps)
+  const owner = ownerOf(need, 'principal', id)
+  const shared = connectionKey(need, id)
+  const under = { owner, rev: need.rev }
+  const credential =
+    deps.cache.get(shared, deps.clock.now())?.credential ??
+    (await (deps.flights.join(shared) ??
+      deps.flights.start(shared, under, (flight) =>
+        fill(
+          {
+            key: shared,
+            need,
+            flight,
+            make: (...[it, refused]) => makeLinked({ need, link }, it, refused, deps),
+          },
+          deps,
+        ),
+      )))
+  checkGate(work, Math.min(need.rev, need.access.rev), deps)
+  const mine = { ...stamped(need, credential), ...consent }
+  const kept = deps.cache.get(shared, deps.clock.now())
+  if (kept?.credential === credential) {
+    const { client } = need.access.session
+    deps.cache.put(key, { ...kept, credential: mine, owner: { ...owner, client, ...consent } })
+  }
+  return mine
 }
 
 function fixedCredential(need: Need, source: StaticForAll, deps: AcquireDeps): Credential {
@@ -213,5 +175,10 @@ export function acquire(need: Need, deps: AcquireDeps): Credential | Promise<Cre
   if (source.kind === 'static' && source.per === 'all') return fixedCredential(need, source, deps)
   const key = deps.keyOf(need)
   const cached = deps.cache.get(key, deps.clock.now())
-  return cached === undefined ? fly(key, need, deps) : stamped(need, cached.credential)
+  if (cached !== undefined) return stamped(need, cached.credential)
+  if (source.kind !== 'linked' && source.kind !== 'static') return fly(key, need, deps)
+  return flyLinked(key, need, deps).catch((error: unknown) => {
+    const known = asSallyportError(error)
+    throw new SallyportError(known.code, { ...known.facts, downstream: need.downstream.name }, known.cause)
+  })
 }

@@ -10,81 +10,39 @@ import {
 } from '../model/index.ts'
 import { boundedFetch } from './bounded-fetch.ts'
 import { MalformedToken, readClaims } from './claims.ts'
-import { clientAuthentication } from './client-authentication.ts'
+import { type ClientMethod, clientAuthentication, methodAt } from './client-authentication.ts'
 import type { TokenAnswer, TokenRequest } from './flavours/flavour.ts'
-
-/** One client of ours at one authorization server. */
-export interface Registration {
-  readonly issuer: string
-  readonly client: OAuthClient
-}
+import { isLocal } from './local-url.ts'
+import type { Registration } from './registration.ts'
+import { standardAnswers } from './providers/standard-answers.ts'
+import { callTimeout } from './call-timeout.ts'
+import { allowClearHttp, createMetadata, type MetadataOf } from './server-metadata.ts'
 
 /**
- * The transport to authorization servers, through openid-client and the guarded fetch. Discovery happens at the
- * first token call of an issuer and is remembered. Errors are the library's own: `classify` reads them.
+ * The transport to authorization servers, through openid-client and the guarded fetch. Errors are the library's own:
+ * `classify` reads them.
  */
 export interface AuthorizationServers {
+  readonly metadata: MetadataOf
   /** @throws exchange_unavailable where discovery took until after `latest`, by the monotonic clock: nothing was sent then */
   token(at: Registration, request: TokenRequest, latest?: Millis): Promise<TokenAnswer>
   /** RFC 7009. `already_invalid` where the server says so, `unsupported` where it has no revocation endpoint. */
   revoke(at: Registration, token: Secret, hint: 'refresh_token' | 'access_token'): Promise<ProviderOutcome>
 }
 
-/** Seconds until a call is given up; a refresh claim lasts longer. */
-export const callTimeout = 8
-const metadataLifetime = 3_600_000
+const secretMembers: ReadonlySet<string> = new Set(['access_token', 'refresh_token', 'id_token'])
 
-const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
-
-/** Clear HTTP is for an issuer on this machine only. */
-function isLocal(url: URL): boolean {
-  return url.protocol === 'http:' && loopback.test(url.hostname)
-}
-
-// Marked as deprecated in the library only so that it stands out.
-// eslint-disable-next-line @typescript-eslint/no-deprecated
-const allowClearHttp: (config: openid.Configuration) => void = openid.allowInsecureRequests
-
-/** Metadata may send us to any https endpoint, but from a local issuer to clear HTTP on this machine at most. */
-function checkEndpoints(metadata: openid.ServerMetadata): void {
-  for (const endpoint of [metadata.token_endpoint, metadata.revocation_endpoint]) {
-    if (endpoint === undefined) continue
-    const url = URL.parse(endpoint)
-    if (url === null || (url.protocol !== 'https:' && !isLocal(url))) {
-      throw new SallyportError('exchange_misconfigured', { field: 'token_endpoint' })
-    }
-  }
-}
-
-async function discover(issuer: string, fetch: openid.CustomFetch): Promise<openid.ServerMetadata> {
-  const url = new URL(issuer)
-  const options: openid.DiscoveryRequestOptions = {
-    [openid.customFetch]: fetch,
-    timeout: callTimeout,
-    ...(isLocal(url) ? { execute: [allowClearHttp] } : {}),
-  }
-  const config = await openid
-    .discovery(url, 'metadata', undefined, openid.None(), options)
-    .catch((error: unknown) => {
-      // A server without OpenID Connect has its metadata elsewhere (RFC 8414 §3).
-      if (!(error instanceof openid.ClientError) || error.code !== 'OAUTH_RESPONSE_IS_NOT_CONFORM')
-        throw error
-      return openid.discovery(url, 'metadata', undefined, openid.None(), { ...options, algorithm: 'oauth2' })
-    })
-  const metadata = config.serverMetadata()
-  // The library compares normalised URLs; an issuer is compared byte for byte (RFC 8414 §3.3).
-  if (metadata.issuer !== issuer) throw new SallyportError('exchange_misconfigured', { field: 'issuer' })
-  checkEndpoints(metadata)
-  return metadata
-}
+type Granted = openid.TokenEndpointResponse & openid.TokenEndpointResponseHelpers
 
 /** The access token wrapped at once, with what it says beside it. */
-function answerOf(body: openid.TokenEndpointResponse): TokenAnswer {
+function answerOf(body: Granted, { linked }: Registration): TokenAnswer {
   const { access_token: accessToken, refresh_token: refreshToken, scope, expires_in: expiresIn } = body
   const issuedTokenType = body['issued_token_type']
-  // RFC 6750 §2.1: anything else could break out of the header it is put in.
-  if (!/^[\w.~+/-]+=*$/.test(accessToken)) throw new MalformedToken('not a bearer token')
-  const claims = readClaims(accessToken)
+  // RFC 6750 §2.1, and the `!` of Salesforce: anything else could break out of the header it is put in.
+  if (!/^[\w.~+/!-]+=*$/.test(accessToken)) throw new MalformedToken('not a bearer token')
+  // A token of a provider is for its own API to read, whatever it looks like.
+  const claims = linked?.provider === undefined ? readClaims(accessToken) : undefined
+  const identity = body.claims()
   return {
     accessToken: new Secret(accessToken, 'access token'),
     tokenType: body.token_type,
@@ -93,6 +51,8 @@ function answerOf(body: openid.TokenEndpointResponse): TokenAnswer {
     ...(expiresIn === undefined ? {} : { expiresIn }),
     ...(scope === undefined ? {} : { scope }),
     ...(refreshToken === undefined ? {} : { refreshToken: new Secret(refreshToken, 'refresh token') }),
+    ...(identity === undefined ? {} : { identity }),
+    more: Object.fromEntries(Object.entries(body).filter(([name]) => !secretMembers.has(name))),
   }
 }
 
@@ -105,7 +65,7 @@ function formOf(request: TokenRequest): URLSearchParams {
   return form
 }
 
-function grant(config: openid.Configuration, request: TokenRequest): Promise<openid.TokenEndpointResponse> {
+function grant(config: openid.Configuration, request: TokenRequest): Promise<Granted> {
   const form = formOf(request)
   if (request.grantType === 'client_credentials') return openid.clientCredentialsGrant(config, form)
   if (request.grantType !== 'refresh_token')
@@ -143,45 +103,36 @@ export function createAuthorizationServers(deps: {
   readonly clock: Clock
 }): AuthorizationServers {
   const fetch = boundedFetch(deps.fetch)
-  const known = new Map<string, { readonly at: Millis; readonly metadata: Promise<openid.ServerMetadata> }>()
-  const authentications = new WeakMap<OAuthClient, Promise<openid.ClientAuth>>()
+  const metadataOf = createMetadata(deps)
+  const authentications = new WeakMap<OAuthClient, Map<ClientMethod, Promise<openid.ClientAuth>>>()
 
-  /** One discovery at a time per issuer; a failed one is not remembered. */
-  function metadataOf(issuer: string): Promise<openid.ServerMetadata> {
-    const now = deps.clock.monotonic()
-    const present = known.get(issuer)
-    if (present !== undefined && now - present.at < metadataLifetime) return present.metadata
-    const found = { at: now, metadata: discover(issuer, fetch) }
-    known.set(issuer, found)
-    found.metadata.catch(() => {
-      if (known.get(issuer) === found) known.delete(issuer)
-    })
-    return found.metadata
-  }
-
-  function authenticationOf(client: OAuthClient): Promise<openid.ClientAuth> {
-    const present = authentications.get(client)
-    if (present !== undefined) return present
-    const made = clientAuthentication(client)
-    authentications.set(client, made)
+  function authenticationOf(client: OAuthClient, method: ClientMethod): Promise<openid.ClientAuth> {
+    const known = authentications.get(client) ?? new Map<ClientMethod, Promise<openid.ClientAuth>>()
+    authentications.set(client, known)
+    const made = known.get(method) ?? clientAuthentication(client, method)
+    known.set(method, made)
     return made
   }
 
-  async function configure({ issuer, client }: Registration): Promise<openid.Configuration> {
-    const [metadata, authentication] = await Promise.all([metadataOf(issuer), authenticationOf(client)])
+  async function configure(at: Registration): Promise<openid.Configuration> {
+    const { issuer, client, linked } = at
+    const metadata = await metadataOf(at)
+    const authentication = await authenticationOf(client, methodAt(at, metadata))
     const config = new openid.Configuration(metadata, client.id, undefined, authentication)
-    config[openid.customFetch] = fetch
+    const answer = linked?.provider?.answer
+    config[openid.customFetch] = answer === undefined ? fetch : standardAnswers(fetch, answer)
     config.timeout = callTimeout
     if (isLocal(new URL(issuer))) allowClearHttp(config)
     return config
   }
 
   return {
+    metadata: metadataOf,
     async token(at, request, latest) {
       const config = await configure(at)
       if (latest !== undefined && deps.clock.monotonic() > latest)
         throw new SallyportError('exchange_unavailable')
-      return answerOf(await grant(config, request))
+      return answerOf(await grant(config, request), at)
     },
     revoke: async (at, token, hint) => revoke(await configure(at), token, hint),
   }

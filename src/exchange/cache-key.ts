@@ -3,11 +3,13 @@ import {
   actorKey,
   createNotes,
   type Downstream,
+  type InstallationSource,
   joinKey,
   principalKey,
   type Server,
 } from '../model/index.ts'
-import type { Need } from './exchange.ts'
+import { registrationOf } from './consents.ts'
+import type { Need } from './need.ts'
 import type { TokenSource } from './flavours/flavour.ts'
 import { targetOf } from './flavours/target.ts'
 import type { Ownership } from './owner.ts'
@@ -16,12 +18,19 @@ import type { Ownership } from './owner.ts'
 export function ownershipOf(need: Need): Ownership {
   const { credential: source } = need.downstream
   if (source.kind === 'exchange') return 'session'
+  if (source.kind === 'linked') return 'principal'
   return source.kind === 'static' && source.per === 'user' ? 'principal' : 'system'
 }
 
 function askedKey(need: Need, source: TokenSource): string {
   const { audience, resource } = targetOf(source, need.downstream)
   return joinKey(source.issuer, source.client.id, audience ?? '', resource ?? '', ...source.scope)
+}
+
+function installationKey(source: InstallationSource): string {
+  const { issuer, app, installation, repositories, permissions } = source
+  const levels = Object.entries(permissions).flat()
+  return joinKey(issuer, app, installation, joinKey(...repositories), ...levels)
 }
 
 /**
@@ -40,8 +49,12 @@ export function cacheKey(need: Need): string {
     downstream.name,
     downstream.origin,
   )
-  if (source.kind === 'static') return joinKey('static', place, principalKey(session.principal))
+  if (source.kind === 'static' || source.kind === 'linked') {
+    // One account, but each client has to be agreed to.
+    return joinKey('linked', place, principalKey(session.principal), session.client, registrationOf(session))
+  }
   if (source.kind === 'client-credentials') return joinKey('system', place, askedKey(need, source))
+  if (source.kind === 'github-app') return joinKey('system', place, installationKey(source))
   const whose = joinKey(principalKey(session.principal), session.client, session.sid, actorKey(actor))
   return joinKey(source.refresh ? 'kept' : 'exchange', place, whose, askedKey(need, source))
 }

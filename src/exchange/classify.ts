@@ -54,6 +54,9 @@ const aboutGrant: Readonly<Record<GrantName, FailureClass>> = {
   'token-exchange': 'subject_bad',
   'refresh-token': 'grant_dead',
   'client-credentials': 'operator',
+  // What the person brought back is no good (any more): only beginning again helps.
+  'authorization-code': 'subject_bad',
+  assertion: 'subject_bad',
 }
 
 /**

@@ -1,7 +1,16 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { importPKCS8 } from 'jose'
-import { type ClientAuth, ClientSecretBasic, modifyAssertion, None, PrivateKeyJwt } from 'openid-client'
+import {
+  type ClientAuth,
+  ClientSecretBasic,
+  ClientSecretPost,
+  modifyAssertion,
+  None,
+  PrivateKeyJwt,
+  type ServerMetadata,
+} from 'openid-client'
 import { type OAuthClient, SallyportError } from '../model/index.ts'
+import type { Registration } from './registration.ts'
 
 const curves: Readonly<Record<string, string>> = {
   prime256v1: 'ES256',
@@ -37,8 +46,27 @@ async function privateKeyJwt(pem: string): Promise<ClientAuth> {
   })
 }
 
-/** How a client of ours authenticates: its private key if it has one, else `client_secret_basic`. */
-export async function clientAuthentication(client: OAuthClient): Promise<ClientAuth> {
+/** How a client secret is shown. */
+export type ClientMethod = 'basic' | 'post'
+
+/**
+ * In the header, unless a server to which people link their accounts says that it reads secrets in the body alone.
+ * What servers say of exchanges has been tried with the header, and stays as it is.
+ */
+export function methodAt({ linked }: Registration, metadata: ServerMetadata): ClientMethod {
+  if (linked === undefined) return 'basic'
+  if (linked.provider !== undefined) return linked.provider.authentication
+  const methods = metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
+  return !methods.includes('client_secret_basic') && methods.includes('client_secret_post') ? 'post' : 'basic'
+}
+
+/** How a client of ours authenticates: by its private key if it has one, else by its secret. */
+export async function clientAuthentication(
+  client: OAuthClient,
+  method: ClientMethod = 'basic',
+): Promise<ClientAuth> {
   if (client.key !== undefined) return privateKeyJwt(client.key.reveal())
-  return client.secret === undefined ? None() : ClientSecretBasic(client.secret.reveal())
+  if (client.secret === undefined) return None()
+  const secret = client.secret.reveal()
+  return method === 'post' ? ClientSecretPost(secret) : ClientSecretBasic(secret)
 }

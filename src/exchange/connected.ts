@@ -14,9 +14,8 @@ import {
 } from '../model/index.ts'
 import type { ExchangeDeps } from './deps.ts'
 import type { Made } from './exchanged.ts'
-import type { Need } from './exchange.ts'
 import { fromGrant, putIn } from './flavours/static.ts'
-import { type Flight, isBarred } from './flights.ts'
+import type { Flight } from './flights.ts'
 import { noteConnected, type PendingDeps, undoPending } from './pending.ts'
 import { connectedPlace, connectionId } from './place.ts'
 
@@ -27,6 +26,8 @@ export interface ConnectInput {
   readonly principal: Principal
   readonly value: Secret
   readonly rev: Seq
+  /** Whoever runs sallyport puts it in for the person: then no client is asked about. */
+  readonly operator: boolean
 }
 
 type ConnectDeps = PendingDeps & Pick<ExchangeDeps, 'gate'>
@@ -47,6 +48,7 @@ function rowOf(input: ConnectInput, place: GrantPlace, { clock }: Pick<ConnectDe
     place,
     kind: 'static',
     server: input.server.name,
+    ...(input.operator ? { operator: true } : {}),
     createdAt: clock.now(),
     rev: input.rev,
     status: 'active',
@@ -108,19 +110,14 @@ async function keep(input: ConnectInput, row: Connection, deps: ConnectDeps): Pr
 
 /** What a person connected, from the store. @throws connect_required, secrets_* */
 export async function readConnected(
-  need: Need,
+  place: GrantPlace,
   flight: Flight,
   deps: Pick<ConnectDeps, 'secrets' | 'gate' | 'clock'>,
 ): Promise<Made> {
-  const { principal } = need.access.session
-  if (principal.kind !== 'user') throw new SallyportError('exchange_unsupported_principal')
-  const place = connectedPlace(need, principal)
   const stored = await deps.secrets.read(place)
   flight.still()
   const issued = fromGrant(stored?.grant, deps.clock.now())
-  const isCut =
-    stored?.grant !== undefined &&
-    isBarred({ ...flight, still: () => checkGate(deps.gate, flight.owner, stored.grant.rev) })
+  const isCut = stored?.grant !== undefined && deps.gate.check(flight.owner, stored.grant.rev) !== undefined
   if (isCut) throw new SallyportError('connect_required')
   return { issued, connection: connectionId(place), how: 'stored' }
 }

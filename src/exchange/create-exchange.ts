@@ -1,15 +1,18 @@
 import type { Credential, Scope } from '../model/index.ts'
 import { createTurns } from '../storage/index.ts'
-import { type AcquireDeps, acquire } from './acquire.ts'
+import { type AcquireDeps, acquire, connectionKey } from './acquire.ts'
 import { type AuthorizationServers, createAuthorizationServers } from './authorization-server.ts'
 import { createBackoff } from './backoff.ts'
 import { rememberedCacheKeys } from './cache-key.ts'
+import { boundedFetch } from './bounded-fetch.ts'
+import { createLinking, type LinkingDeps } from './connect/linking.ts'
+import { createRegistrations } from './connect/registrations.ts'
 import { connectStatic } from './connected.ts'
 import { createCredentialCache } from './credential-cache.ts'
 import type { ExchangeDeps, ExchangeSlice } from './deps.ts'
 import type { Exchange } from './exchange.ts'
 import { createFlights } from './flights.ts'
-import { createGiveBack } from './give-back.ts'
+import { createGiveBack, type GiveBack } from './give-back.ts'
 import { createGrantRequests } from './grant-request.ts'
 import { settlePending } from './pending.ts'
 import { createRefresher } from './refresh.ts'
@@ -22,12 +25,23 @@ const sweepEvery = 5_000
 
 function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
   const requestToken = createGrantRequests(servers, deps)
-  const giveBack = createGiveBack({ ...deps, servers })
+  const registrations = createRegistrations({
+    ...deps.introduction,
+    fetch: boundedFetch(deps.fetch),
+    servers,
+    clock: deps.clock,
+  })
+  const giveBackAll = createGiveBack({ ...deps, servers })
+  const giveBack: GiveBack = (from, token) => giveBackAll(from, { rt: token })
   const cache = createCredentialCache()
   return {
     ...deps,
     requestToken,
     giveBack,
+    giveBackAll,
+    registrations,
+    servers,
+    url: deps.introduction.url,
     cache,
     keyOf: rememberedCacheKeys(),
     subjects: createHandedSubjects(deps),
@@ -36,7 +50,7 @@ function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
     refresher: createRefresher({ ...deps, giveBack, backoff: createBackoff(deps) }),
     fixed: new WeakMap(),
     turns: createTurns(),
-  } satisfies AcquireDeps
+  } satisfies AcquireDeps & LinkingDeps
 }
 
 /** Data keys go with a person or the tenant; those of others stay, or a cut of a server would lock them out. */
@@ -59,20 +73,25 @@ export function createExchange(slice: ExchangeSlice, deps: ExchangeDeps): Exchan
 
   return {
     acquire: (need) => acquire(need, parts),
-    refused: (need, credential) => refusals.refused(keyOf(need), credential),
+    refused(need, credential) {
+      refusals.refused(keyOf(need), credential)
+      const { connection } = credential
+      if (connection !== undefined) refusals.refused(connectionKey(need, connection), credential)
+    },
     hand: subjects.hand,
     async connect(input) {
       const connection = await connectStatic(input, parts)
       cache.bar({ kind: 'connection', tenant: connection.place.tenant, connection: connection.id })
       return connection
     },
+    linking: createLinking(parts),
     settlePending: (tenant) => settlePending(tenant, parts),
     bar(scope) {
       const dropped = flights.bar(scope) + cache.bar(scope) + subjects.bar(scope) + refresher.bar(scope)
       forgetKeys(scope, deps.secrets)
       return dropped
     },
-    revokeAtProvider: (place, token) => revokeAtProvider(place, token, { ...deps, servers, slice }),
+    revokeAtProvider: (place, token) => revokeAtProvider(place, token, { ...parts, slice }),
     async close() {
       clearInterval(timer)
       await refresher.close()

@@ -1,7 +1,8 @@
 import type { Audit } from '../audit/index.ts'
 import type { Clock, Downstream, Gate, GrantPlace, GuardedFetch, Secret } from '../model/index.ts'
-import type { ConnectionIndex, Secrets } from '../storage/index.ts'
+import type { ConnectionIndex, Consents, Secrets } from '../storage/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'
+import type { Introduction } from './connect/introduction.ts'
 
 /** The part of the configuration that the room asks for; a reload may change the answer. */
 export interface ExchangeSlice {
@@ -12,6 +13,9 @@ export interface ExchangeDeps {
   readonly fetch: GuardedFetch
   readonly secrets: Secrets
   readonly connections: ConnectionIndex
+  readonly consents: Pick<Consents, 'get' | 'put'>
+  /** How sallyport introduces itself to servers at which people link accounts. */
+  readonly introduction: Introduction
   readonly audit: Audit
   readonly gate: Gate
   readonly clock: Clock

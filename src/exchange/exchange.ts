@@ -1,27 +1,19 @@
 import type {
-  Access,
   Connection,
   Credential,
   Downstream,
   EpochSeconds,
   GrantPlace,
   Principal,
-  ProviderOutcome,
+  ProviderAnswer,
   Scope,
   Secret,
   Seq,
   Server,
   Session,
 } from '../model/index.ts'
-
-/** For whom, where and as of which log position a credential is needed. */
-export interface Need {
-  readonly access: Access
-  readonly server: Server
-  readonly downstream: Downstream
-  /** `Gate.applied` when the decision was made; the credential carries it. */
-  readonly rev: Seq
-}
+import type { Linking } from './connect/linking.ts'
+import type { Need } from './need.ts'
 
 /** Credentials that point away from us. */
 export interface Exchange {
@@ -31,20 +23,23 @@ export interface Exchange {
   refused(need: Need, credential: Credential): void
   /** Hand over the subject token of a session: memory only, gone at its expiry or the session's end. */
   hand(session: Session, token: Secret, expiresAt: EpochSeconds): void
-  /** Keep a secret that a person (or an operator for him) put in: `static: { per: user }`. */
+  /** Keep a secret that a person, or an operator for him, put in: `static: { per: user }`. */
   connect(input: {
     readonly server: Server
     readonly downstream: Downstream
     readonly principal: Principal
     readonly value: Secret
     readonly rev: Seq
+    /** An operator answers for its use: then no client is asked about. */
+    readonly operator: boolean
   }): Promise<Connection>
+  readonly linking: Linking
   /** Finish or undo what was being connected when a process died or its store went away. Never at two places at once. */
   settlePending(tenant: string): Promise<void>
   /** Drop subject tokens, cached credentials and data keys of the scope; abort its refreshes. Says how many. */
   bar(scope: Scope): number
-  /** Ask the provider to revoke (RFC 7009). Never throws. */
-  revokeAtProvider(place: GrantPlace, refreshToken: Secret): Promise<ProviderOutcome>
+  /** Ask the provider to revoke what `revocableOf` took from a grant of this place. Never throws. */
+  revokeAtProvider(place: GrantPlace, sealed: Secret): Promise<ProviderAnswer>
   /** Write refreshed grants that still wait for the store, as far as it takes them, and forget everything. */
   close(): Promise<void>
 }

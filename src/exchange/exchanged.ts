@@ -1,5 +1,5 @@
 import { type Seconds, seconds } from '../model/index.ts'
-import type { Need } from './exchange.ts'
+import type { Need } from './need.ts'
 import type { ExchangeSource, Issued } from './flavours/flavour.ts'
 import { targetNames, targetOf } from './flavours/target.ts'
 import { tokenExchange } from './flavours/token-exchange.ts'

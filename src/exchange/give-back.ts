@@ -1,28 +1,38 @@
-import type { GrantPlace, Secret } from '../model/index.ts'
-import type { AuthorizationServers, Registration } from './authorization-server.ts'
+import type { Clock, GrantPlace, GuardedFetch, Secret } from '../model/index.ts'
+import type { AuthorizationServers } from './authorization-server.ts'
+import type { Registration } from './registration.ts'
 import type { ExchangeDeps } from './deps.ts'
-import { revokeToken } from './revoke-at-provider.ts'
+import type { Tokens } from './providers/provider.ts'
+import { sealable } from './revocable.ts'
+import { revokeTokens } from './revoke-at-provider.ts'
 
-/** A refresh token that must not be kept, and where it came from. */
+/** Tokens that must not be kept, and where they came from. */
 export interface GivenBack {
   readonly place: GrantPlace
   readonly at: Registration
 }
 
-/** Revoke it at the provider. Returns at once, never throws. */
+/** Revoke a refresh token at the provider. Returns at once, never throws. */
 export type GiveBack = (from: GivenBack, token: Secret) => void
+
+/** The same with all that came. */
+export type GiveBackAll = (from: GivenBack, tokens: Tokens) => void
 
 /** At once where the provider answers; else it is sealed, and the provider is asked again until it does. */
 export function createGiveBack(
-  deps: Pick<ExchangeDeps, 'log' | 'revokeLater'> & { readonly servers: AuthorizationServers },
-): GiveBack {
+  deps: Pick<ExchangeDeps, 'log' | 'revokeLater'> & {
+    readonly servers: AuthorizationServers
+    readonly fetch: GuardedFetch
+    readonly clock: Clock
+  },
+): GiveBackAll {
   const { log, revokeLater } = deps
-  async function giveBack({ place, at }: GivenBack, token: Secret): Promise<void> {
-    const outcome = await revokeToken(at, token, deps)
-    if (outcome === 'failed') await revokeLater(place, token)
+  async function giveBack({ place, at }: GivenBack, tokens: Tokens): Promise<void> {
+    const { outcome } = await revokeTokens(at, tokens, deps)
+    if (outcome === 'failed') await revokeLater(place, sealable(tokens))
   }
-  return (from, token) => {
-    giveBack(from, token).catch((error: unknown) => {
+  return (from, tokens) => {
+    giveBack(from, tokens).catch((error: unknown) => {
       log.error('a refresh token that must not be kept is still good at its provider', {}, error)
     })
   }

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { joinKey, type Millis, SallyportError } from '../model/index.ts'
-import type { AuthorizationServers, Registration } from './authorization-server.ts'
+import type { AuthorizationServers } from './authorization-server.ts'
+import type { Registration } from './registration.ts'
 import { classify } from './classify.ts'
 import type { ExchangeDeps } from './deps.ts'
 import type { Flavour, TokenAnswer } from './flavours/flavour.ts'

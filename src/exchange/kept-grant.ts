@@ -29,10 +29,11 @@ function taskOf({ need, source, flight }: Wanted, { requestToken }: KeptGrantDep
   }
 }
 
-function isFresh(
+/** Can what is stored be used as it is? Not what a downstream has refused. */
+export function isFresh(
   { at, exp, obtained }: Grant,
-  { refused }: Wanted,
-  { clock, audit }: KeptGrantDeps,
+  refused: string | undefined,
+  { clock, audit }: Pick<ExchangeDeps, 'clock' | 'audit'>,
 ): boolean {
   if (at === undefined) return false
   if (exp !== undefined) {
@@ -62,7 +63,8 @@ async function useStored(
   deps: KeptGrantDeps,
 ): Promise<Made | undefined> {
   if (!isOurs(stored, wanted, deps)) return undefined
-  if (isFresh(stored.grant, wanted, deps)) return { ...madeOf(stored.grant, task.place, deps), how: 'stored' }
+  if (isFresh(stored.grant, wanted.refused, deps))
+    return { ...madeOf(stored.grant, task.place, deps), how: 'stored' }
   try {
     const grant = await deps.refresher.refresh(task, stored)
     return { ...madeOf(grant, task.place, deps), how: 'refresh' }
@@ -79,7 +81,7 @@ async function useStored(
 async function settled(wanted: Wanted, task: RefreshTask, deps: KeptGrantDeps): Promise<Made | undefined> {
   const grant = await deps.refresher.settle(task)
   wanted.flight.still()
-  if (grant === undefined || !isFresh(grant, wanted, deps)) return undefined
+  if (grant === undefined || !isFresh(grant, wanted.refused, deps)) return undefined
   return { ...madeOf(grant, task.place, deps), how: 'refresh' }
 }
 

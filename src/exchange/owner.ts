@@ -1,5 +1,5 @@
 import type { Scope, Work } from '../model/index.ts'
-import type { Need } from './exchange.ts'
+import type { Need } from './need.ts'
 
 /**
  * Whose a credential is. `system`: the server's, the same for everyone. `principal`: a linked account, the same

@@ -46,7 +46,7 @@ async function settle(tenant: string, id: string, deps: PendingDeps): Promise<vo
     await dropPending(row, deps)
     return
   }
-  if (row.kind === 'static') await noteConnected(row, stored.grant.at, deps)
+  if (row.kind !== 'exchange') await noteConnected(row, stored.grant.at, deps)
   await connections.activate(tenant, id)
 }
 

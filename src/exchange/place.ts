@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { actorKey, type GrantPlace, joinKey, principalKey } from '../model/index.ts'
-import type { Registration } from './authorization-server.ts'
-import type { Need } from './exchange.ts'
+import type { Registration } from './registration.ts'
+import type { Need } from './need.ts'
 import type { ExchangeSource } from './flavours/flavour.ts'
 import { targetNames, targetOf } from './flavours/target.ts'
 
@@ -34,6 +34,15 @@ export function connectedPlace(
     downstream: need.downstream.name,
     audience: need.downstream.resource,
   }
+}
+
+/** Where a linked account lies: one place for each account that a person links of a downstream. */
+export function linkedPlace(
+  need: Pick<Need, 'server' | 'downstream'>,
+  principal: GrantPlace['principal'],
+  account: string,
+): GrantPlace {
+  return { ...connectedPlace(need, principal), audience: joinKey(need.downstream.resource, account) }
 }
 
 export function placeKey(place: GrantPlace): string {

@@ -10,11 +10,12 @@ import {
   type Secret,
   type StoredGrant,
 } from '../model/index.ts'
-import { callTimeout, type Registration } from './authorization-server.ts'
+import type { Registration } from './registration.ts'
 import type { ExchangeDeps } from './deps.ts'
 import type { Broad, Issued } from './flavours/flavour.ts'
 import type { Flight } from './flights.ts'
 import { isCode } from './is-code.ts'
+import { callTimeout } from './call-timeout.ts'
 
 /** A stored grant to be refreshed, for whom, and how. */
 export interface RefreshTask {

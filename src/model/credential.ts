@@ -15,6 +15,8 @@ export interface Credential {
   readonly rev: Seq
   /** The stored connection it came from, if any. */
   readonly connection?: string
+  /** The person's agreement that this client uses that connection through this server, where one was needed. */
+  readonly consent?: string
   /** A short keyed fingerprint for records; tells that two uses had the same credential, never what it was. */
   readonly fingerprint: string
 }

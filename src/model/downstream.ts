@@ -30,10 +30,56 @@ export interface OAuthClient {
   readonly key?: Secret
 }
 
+/** Providers whose endpoints and habits are in the catalogue. */
+export const providerNames = ['github', 'google', 'microsoft', 'slack', 'atlassian', 'salesforce'] as const
+export type ProviderName = (typeof providerNames)[number]
+
+/** An account that a person links in a browser: authorization code with PKCE (RFC 6749 §4.1, RFC 7636). */
+export interface LinkedSource {
+  readonly kind: 'linked'
+  /** The entry of the catalogue that stands for the server's metadata; absent where it has its own. */
+  readonly provider?: ProviderName
+  /** The authorization server; absent where the downstream itself says which (RFC 9728). */
+  readonly issuer?: string
+  /** Absent where the server takes clients that it has not met before. */
+  readonly client?: OAuthClient
+  readonly scope: readonly string[]
+  /** Sent with every request (RFC 8707); absent where nothing is sent. */
+  readonly resource?: string
+  /** Origins besides the issuer's at which its endpoints may be. */
+  readonly origins: readonly string[]
+}
+
+/** Tokens of an installation of a GitHub App: the app's own, the same for everybody. */
+export interface InstallationSource {
+  readonly kind: 'github-app'
+  /** Where its REST API is. */
+  readonly issuer: string
+  /** The app's client id, or its number. */
+  readonly app: string
+  readonly key: Secret
+  readonly installation: string
+  /** Names of repositories; none: all that the installation has. */
+  readonly repositories: readonly string[]
+  /** None: all that the installation has. */
+  readonly permissions: Readonly<Record<string, string>>
+}
+
+/**
+ * How a person's token becomes one for a downstream: RFC 8693, Entra's on-behalf-of, RFC 7523 with the token as the
+ * assertion, or an ID-JAG of the IdP that the downstream's own authorization server takes.
+ */
+export const exchangeFlavours = ['token-exchange', 'entra-obo', 'jwt-bearer', 'id-jag'] as const
+export type ExchangeFlavour = (typeof exchangeFlavours)[number]
+
 /** How the credential of a downstream is obtained (design §9, "Credential kinds"). */
 export type CredentialSource =
   | {
       readonly kind: 'exchange'
+      /** Absent: `token-exchange`. */
+      readonly flavour?: ExchangeFlavour
+      /** The authorization server that takes the ID-JAG, and our client there (`id-jag`). */
+      readonly at?: { readonly issuer: string; readonly client: OAuthClient }
       readonly issuer: string
       readonly client: OAuthClient
       readonly audience?: string
@@ -54,6 +100,8 @@ export type CredentialSource =
       /** Further audiences that the issued token may name; by default one more refuses it. */
       readonly extraAudiences?: readonly string[]
     }
+  | LinkedSource
+  | InstallationSource
   | {
       readonly kind: 'static'
       readonly per: 'all'

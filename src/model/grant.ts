@@ -56,8 +56,14 @@ export type StoredGrant =
 export interface Connection {
   readonly id: string
   readonly place: GrantPlace
-  readonly kind: 'exchange' | 'static'
+  readonly kind: 'exchange' | 'static' | 'linked'
   readonly server: string
+  /** Whose account it is at the provider, as the provider names it; absent where nothing says. */
+  readonly account?: { readonly id: string; readonly name?: string }
+  /** What was granted, as the provider says it. */
+  readonly scopes?: readonly string[]
+  /** An operator put it in for the person and answers for its use: no client is asked about. */
+  readonly operator?: true
   /** The client and session it is bound to; absent for what a person linked himself. */
   readonly client?: string
   readonly sid?: string

@@ -10,6 +10,12 @@ export type ProviderOutcome =
   | 'expired_first'
   | 'pending'
 
+/** What a provider answered, and what still stands there, in words for people. */
+export interface ProviderAnswer {
+  readonly outcome: ProviderOutcome
+  readonly remains?: string
+}
+
 /** One connection in a receipt. */
 export interface ReceiptConnection {
   readonly id: string
@@ -17,6 +23,8 @@ export interface ReceiptConnection {
   readonly store: 'destroyed' | 'sealed-for-retry' | 'pending'
   readonly sealedUntil?: EpochSeconds
   readonly provider: ProviderOutcome
+  /** What the provider does not end, whatever is asked. */
+  readonly remains?: string
   readonly refreshInFlight?: 'unknown'
 }
 

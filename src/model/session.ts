@@ -7,6 +7,8 @@ export interface Session {
   readonly principal: Principal
   /** The client's verified name; never self-asserted. */
   readonly client: string
+  /** The `client_id` as the client shows it, where that is not its name. */
+  readonly registration?: string
   /** The name of the server in the configuration. */
   readonly server: string
   /** The IdP's own session id, where its token carried one. */
@@ -20,8 +22,6 @@ export interface Session {
   readonly groupsComplete: boolean
   /** The workflow that the verified token named, such as a CI job; absent where it named none. */
   readonly workflow?: string
-  /** Where exchanges get its subject token: from the login connection, or nowhere. Absent: it was handed over. */
-  readonly subjectFrom?: 'login' | 'none'
   /** The log position that its maker had applied (revocation protocol, line 15). */
   readonly rev: Seq
 }

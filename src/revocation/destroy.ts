@@ -8,11 +8,12 @@ import {
   principalKey,
   type ReceiptConnection,
   type Scope,
-  type Secret,
   SallyportError,
+  type Secret,
   type StoredGrant,
 } from '../model/index.ts'
 import type { Audit } from '../audit/index.ts'
+import { revocableOf } from '../exchange/index.ts'
 import type { ConnectionIndex, Outbox, OutboxJob, Secrets } from '../storage/index.ts'
 import type { Log } from '../telemetry/index.ts'
 
@@ -25,11 +26,11 @@ export interface DestroyDeps {
   readonly log: Log
 }
 
-/** How long a sealed refresh token may wait for its provider. */
+/** How long sealed tokens may wait for their provider. */
 const sealedForSeconds = 24 * 3600
 
 /**
- * Destroys one connection after the fence (revocation protocol, line 10): its refresh token is sealed to the outbox
+ * Destroys one connection after the fence (revocation protocol, line 10): its tokens are sealed to the outbox
  * for the provider's revocation, then a tombstone takes the grant's place and older versions are destroyed.
  * Sealing comes first so that a crash between the two loses neither. The provider is called afterwards, from the
  * outbox, so that a slow provider never delays the destruction.
@@ -41,7 +42,7 @@ export async function destroyConnection(
 ): Promise<ReceiptConnection> {
   const { place, id } = connection
   const tomb = { at: deps.clock.now(), rev: cut.entry.seq, cause: cut.cause }
-  const sealed = await sealRefreshToken(connection, cut.entry, deps)
+  const sealed = await sealTokens(connection, cut.entry, deps)
   await deps.secrets.destroy(place, tomb)
   await deps.connections.markDestroyed(place.tenant, id, tomb)
   await noteRevoked(connection, cut.entry, deps)
@@ -54,22 +55,22 @@ export async function destroyConnection(
   }
 }
 
-async function sealRefreshToken(connection: Connection, entry: LogEntry, deps: DestroyDeps) {
+async function sealTokens(connection: Connection, entry: LogEntry, deps: DestroyDeps) {
   const { place, id } = connection
-  const token = refreshTokenOf(await readOrLost(connection, deps))
-  if (token === undefined) return undefined
+  const tokens = revocableOf(connection.kind, (await readOrLost(connection, deps))?.grant)
+  if (tokens === undefined) return undefined
   const job = hash('sha256', `${entry.id}\n${id}`, 'hex').slice(0, 32)
-  return sealForProvider(token, { job, revocation: entry.id, connection: id, place }, deps)
+  return sealForProvider(tokens, { job, revocation: entry.id, connection: id, place }, deps)
 }
 
-/** Seals a refresh token to the outbox, from which its provider is called at once. Says until when it waits there. */
+/** Seals tokens to the outbox, from which its provider is called at once. Says until when it waits there. */
 export async function sealForProvider(
-  token: Secret,
+  tokens: Secret,
   job: Pick<OutboxJob, 'job' | 'revocation' | 'connection' | 'place'>,
   { clock, secrets, outbox }: Pick<DestroyDeps, 'clock' | 'secrets' | 'outbox'>,
 ): Promise<EpochSeconds> {
   const until = epoch(clock.now() + sealedForSeconds)
-  await secrets.seal(job.job, job.place.tenant, token, until)
+  await secrets.seal(job.job, job.place.tenant, tokens, until)
   await outbox.put({ ...job, attempts: 0, nextAt: clock.now(), until })
   return until
 }
@@ -85,10 +86,6 @@ async function readOrLost(connection: Connection, deps: DestroyDeps): Promise<St
     deps.log.warn('a grant that is being destroyed could not be read', { connection: connection.id }, error)
     return undefined
   }
-}
-
-function refreshTokenOf(stored: StoredGrant | undefined): Secret | undefined {
-  return stored?.grant?.rt
 }
 
 /**

@@ -1,7 +1,7 @@
 import {
   asSallyportError,
   type LogEntry,
-  type ProviderOutcome,
+  type ProviderAnswer,
   type ReceiptConnection,
 } from '../model/index.ts'
 import type { OutboxJob, Receipts } from '../storage/index.ts'
@@ -71,7 +71,7 @@ function withItems(
 /** A final answer of a provider: the receipt gets a further revision that says so. */
 export async function settleProvider(
   job: OutboxJob,
-  outcome: ProviderOutcome,
+  { outcome, remains }: ProviderAnswer,
   deps: Pick<FollowUpDeps, 'ledger' | 'clock'>,
 ): Promise<void> {
   await deps.ledger.revise(job.revocation, (latest) => {
@@ -79,7 +79,12 @@ export async function settleProvider(
     const connections = latest.connections.map((item): ReceiptConnection => {
       if (item.id !== job.connection) return item
       const { sealedUntil: _sealedUntil, ...rest } = item
-      return { ...rest, store: 'destroyed', provider: outcome }
+      return {
+        ...rest,
+        store: 'destroyed',
+        provider: outcome,
+        ...(remains === undefined ? {} : { remains }),
+      }
     })
     return { ...latest, at: deps.clock.now(), connections }
   })

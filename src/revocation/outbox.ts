@@ -1,4 +1,4 @@
-import { type Clock, epoch, type GrantPlace, type ProviderOutcome, type Secret } from '../model/index.ts'
+import { type Clock, epoch, type GrantPlace, type ProviderAnswer, type Secret } from '../model/index.ts'
 import type { Outbox, OutboxJob, Secrets } from '../storage/index.ts'
 import type { Log } from '../telemetry/index.ts'
 
@@ -7,9 +7,9 @@ export interface OutboxDeps {
   readonly secrets: Secrets
   readonly clock: Clock
   readonly log: Log
-  readonly revokeAtProvider: (place: GrantPlace, token: Secret) => Promise<ProviderOutcome>
+  readonly revokeAtProvider: (place: GrantPlace, sealed: Secret) => Promise<ProviderAnswer>
   /** Told of each final outcome, so that the receipt gets a further revision. */
-  readonly settled: (job: OutboxJob, outcome: ProviderOutcome) => Promise<void>
+  readonly settled: (job: OutboxJob, answer: ProviderAnswer) => Promise<void>
 }
 
 /**
@@ -32,19 +32,19 @@ export async function workOutbox(deps: OutboxDeps): Promise<void> {
 }
 
 async function workJob(job: OutboxJob, deps: OutboxDeps): Promise<void> {
-  const token = await deps.secrets.unseal(job.job, job.place.tenant)
+  const sealed = await deps.secrets.unseal(job.job, job.place.tenant)
+  const late = deps.clock.now() >= job.until
   // What was sealed is kept until then and no longer.
-  if (token === undefined)
-    return finish(job, deps.clock.now() >= job.until ? 'expired_first' : 'already_invalid', deps)
-  const outcome = await deps.revokeAtProvider(job.place, token)
-  if (outcome !== 'failed') return finish(job, outcome, deps)
-  if (deps.clock.now() >= job.until) return finish(job, 'expired_first', deps)
+  if (sealed === undefined) return finish(job, { outcome: late ? 'expired_first' : 'already_invalid' }, deps)
+  const answer = await deps.revokeAtProvider(job.place, sealed)
+  if (answer.outcome !== 'failed') return finish(job, answer, deps)
+  if (deps.clock.now() >= job.until) return finish(job, { ...answer, outcome: 'expired_first' }, deps)
   await deps.outbox.put(postponed(job, deps.clock))
 }
 
-async function finish(job: OutboxJob, outcome: ProviderOutcome, deps: OutboxDeps): Promise<void> {
+async function finish(job: OutboxJob, answer: ProviderAnswer, deps: OutboxDeps): Promise<void> {
   await deps.secrets.dropSealed(job.job, job.place.tenant)
-  await deps.settled(job, outcome)
+  await deps.settled(job, answer)
   await deps.outbox.done(job.job)
 }
 

@@ -61,7 +61,7 @@ export function createRevoker(deps: RevokeDeps): Revoker {
   // One run at a time: two would call a provider twice for one job.
   let ticking: Promise<void> | undefined
   const tick = (): Promise<void> => {
-    const settled: OutboxDeps['settled'] = (job, outcome) => settleProvider(job, outcome, deps)
+    const settled: OutboxDeps['settled'] = (job, answer) => settleProvider(job, answer, deps)
     ticking ??= workOutbox({ ...deps, revokeAtProvider: deps.provider, settled }).finally(() => {
       ticking = undefined
     })

@@ -49,15 +49,15 @@ const shape: readonly Row[] = [
   ],
   [
     'a key that this version does not have',
-    changed(exchange, 'provider: github'),
-    '9:5 downstreams.orders.provider',
-    /does not have "provider"/,
+    changed(exchange, 'broker-token: {}'),
+    '9:5 downstreams.orders.broker-token',
+    /does not have "broker-token"/,
   ],
   [
-    'a github-app credential',
-    changed(exchange, 'github-app: { id: 1 }'),
-    '9:5 downstreams.orders.github-app',
-    /does not have/,
+    'a github-app credential without its app',
+    changed(exchange, 'github-app: { key: "file:k", installation: "1" }'),
+    '9:5 downstreams.orders.github-app.app',
+    /missing/,
   ],
   [
     'a group without quotes',
@@ -374,7 +374,7 @@ const meaning: readonly Row[] = [
     'a downstream without a credential',
     changed(exchange, 'resource: orders'),
     '7:3 downstreams.orders',
-    /how its credential is obtained[^]*exchange, client-credentials and static/,
+    /how its credential is obtained[^]*exchange, client-credentials, provider, oauth, github-app, static/,
   ],
   [
     'a downstream with two credentials',

@@ -4,7 +4,8 @@ import { type AddressInfo, type Server as TcpServer, Socket } from 'node:net'
 import type { Audit } from '../../src/audit/audit.ts'
 import { Recorded } from '../../src/audit/recorded.ts'
 import { createDial, loadUndici, createEgress, type Egress, listenerOptions } from '../../src/egress/index.ts'
-import type { Exchange, Need } from '../../src/exchange/exchange.ts'
+import type { Exchange } from '../../src/exchange/exchange.ts'
+import type { Need } from '../../src/exchange/need.ts'
 import {
   type Access,
   type Barred,

@@ -6,13 +6,20 @@ const value = (text: string): Secret => new Secret(text, 'linked account')
 const alice = (it: Rig): Principal => it.session().principal
 
 const connect = (it: Rig, text = 'alices-key', principal = alice(it)) =>
-  it.exchange.connect({ server, downstream: perUser, principal, value: value(text), rev: it.gate.applied })
+  it.exchange.connect({
+    server,
+    downstream: perUser,
+    principal,
+    value: value(text),
+    rev: it.gate.applied,
+    operator: true,
+  })
 
 describe('connect refuses', () => {
   test.each(['exchange', 'for all'] as const)('a downstream whose credential is %s', async (kind) => {
     const it = rig()
     const downstream = kind === 'exchange' ? exchanged(it.provider.issuer) : forAll()
-    const input = { server, downstream, principal: alice(it), value: value('x'), rev: 0 }
+    const input = { server, downstream, principal: alice(it), value: value('x'), rev: 0, operator: true }
     expect(await codeOf(() => it.exchange.connect(input))).toBe('exchange_unsupported_principal')
   })
 
@@ -24,7 +31,14 @@ describe('connect refuses', () => {
 
   test('somebody who was cut after it was asked for, and stores nothing', async () => {
     const it = rig()
-    const input = { server, downstream: perUser, principal: alice(it), value: value('x'), rev: 0 }
+    const input = {
+      server,
+      downstream: perUser,
+      principal: alice(it),
+      value: value('x'),
+      rev: 0,
+      operator: true,
+    }
     it.gate.cut({ kind: 'user', principal: alice(it) })
     expect(await codeOf(() => it.exchange.connect(input))).toBe('cut')
     expect(it.secrets.all()).toEqual([])
@@ -131,7 +145,7 @@ describe('a connected secret', () => {
     const it = rig()
     const row = await connect(it)
     it.need(perUser)
-    expect(await it.exchange.revokeAtProvider(row.place, value('x'))).toBe('unsupported')
+    expect((await it.exchange.revokeAtProvider(row.place, value('x'))).outcome).toBe('unsupported')
     expect(it.provider.calls).toEqual([])
   })
 })

@@ -263,10 +263,10 @@ describe('revoking at the provider (RFC 7009)', () => {
     await it.exchange.acquire(it.need(kept(it)))
     const token = grantIn(it)?.rt ?? new Secret('', 'none')
     const { place } = soleRow(it)
-    expect(await it.exchange.revokeAtProvider(place, token)).toBe('revoked')
+    expect((await it.exchange.revokeAtProvider(place, token)).outcome).toBe('revoked')
     const [call] = it.provider.calls.filter(({ endpoint }) => endpoint === 'revoke')
     expect(call?.form).toMatchObject({ token_type_hint: 'refresh_token' })
-    expect(await it.exchange.revokeAtProvider(place, token)).toBe('already_invalid')
+    expect((await it.exchange.revokeAtProvider(place, token)).outcome).toBe('already_invalid')
     expect(it.provider.alive.size).toBe(0)
   })
 
@@ -287,12 +287,16 @@ describe('revoking at the provider (RFC 7009)', () => {
     it.provider.knobs.metadata = metadata
     it.provider.knobs.respond = respond
     const place = soleRowPlace(it)
-    expect(await it.exchange.revokeAtProvider(place, new Secret('rt', 'refresh token'))).toBe(outcome)
+    expect((await it.exchange.revokeAtProvider(place, new Secret('rt', 'refresh token'))).outcome).toBe(
+      outcome,
+    )
   })
 
   test('says unsupported for a downstream that is not configured any more', async () => {
     const it = rig()
     const place = { ...soleRowPlace(it), downstream: 'gone' }
-    expect(await it.exchange.revokeAtProvider(place, new Secret('rt', 'refresh token'))).toBe('unsupported')
+    expect((await it.exchange.revokeAtProvider(place, new Secret('rt', 'refresh token'))).outcome).toBe(
+      'unsupported',
+    )
   })
 })

@@ -9,6 +9,7 @@ const connect = (it: Rig, text = 'alices-key') =>
     principal: it.session().principal,
     value: new Secret(text, 'linked account'),
     rev: it.gate.applied,
+    operator: true,
   })
 
 const statuses = (it: Rig) => [...it.connections.rows.values()].map(({ status }) => status)

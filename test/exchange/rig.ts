@@ -5,6 +5,7 @@ import {
   type Access,
   type Actor,
   type Connection,
+  type Consent,
   type Credential,
   type CredentialSource,
   type Downstream,
@@ -23,7 +24,7 @@ import {
   scopeKey,
   workKeys,
 } from '../../src/model/index.ts'
-import type { ConnectionIndex } from '../../src/storage/index.ts'
+import type { ConnectionIndex, Consents } from '../../src/storage/index.ts'
 import { createMetrics, type Metrics } from '../../src/telemetry/index.ts'
 import { fakeClock } from '../kit/clock.ts'
 import { type MemorySecrets, memorySecrets } from '../kit/memory-secrets.ts'
@@ -85,6 +86,30 @@ export function memoryConnections(): ConnectionIndex & { readonly rows: Map<stri
   }
 }
 
+export function memoryConsents(): Pick<Consents, 'get' | 'put'> & { readonly rows: Map<string, Consent> } {
+  const rows = new Map<string, Consent>()
+  return {
+    rows,
+    put: async (consent) => void rows.set(consent.id, consent),
+    get: async (_tenant, id) => rows.get(id),
+  }
+}
+
+/** What servers gave sallyport when it introduced itself, in clear. */
+export function introduction(url = 'https://sallyport.example') {
+  const given = new Map<string, string>()
+  const allowed: string[] = []
+  return {
+    url,
+    allowed,
+    allowOrigin: (origin: string) => void allowed.push(origin),
+    given: {
+      read: async (name: string) => given.get(name),
+      write: async (name: string, text: string) => void given.set(name, text),
+    },
+  }
+}
+
 /** A person's sign-in as it stands in a need. */
 export interface Who {
   readonly subject?: string
@@ -100,6 +125,7 @@ export interface Rig {
   readonly provider: Provider
   readonly secrets: MemorySecrets
   readonly connections: ReturnType<typeof memoryConnections>
+  readonly consents: ReturnType<typeof memoryConsents>
   readonly gate: FakeGate
   readonly events: RecordEvent[]
   /** Refresh tokens whose provider did not answer when they were given back. */
@@ -199,6 +225,7 @@ export function rig(): Rig {
   const provider = fakeProvider(clock)
   const secrets = memorySecrets()
   const connections = memoryConnections()
+  const consents = memoryConsents()
   const gate = fakeGate()
   const noted = notedAudit()
   const fingerprint = (secret: Secret): string =>
@@ -216,6 +243,8 @@ export function rig(): Rig {
       fetch,
       secrets,
       connections,
+      consents,
+      introduction: introduction(),
       audit,
       gate,
       clock,
@@ -249,6 +278,7 @@ export function rig(): Rig {
     provider,
     secrets,
     connections,
+    consents,
     gate,
     events: noted.events,
     revokedLater,

@@ -11,7 +11,7 @@ import {
   Secret,
   type Session,
 } from '../../src/model/index.ts'
-import { codeOf, fakeGate, memoryConnections, server } from '../exchange/rig.ts'
+import { codeOf, fakeGate, introduction, memoryConnections, memoryConsents, server } from '../exchange/rig.ts'
 import { type MemorySecrets, memorySecrets } from '../kit/memory-secrets.ts'
 import {
   claimsOf,
@@ -68,6 +68,8 @@ function setup(orders: Downstream): Setup {
       log: quietLog,
       metrics: createMetrics({ process: false }),
       revokeLater: () => Promise.reject(new Error('Keycloak did not revoke')),
+      consents: memoryConsents(),
+      introduction: introduction(),
     }
     const exchange = createExchange({ downstream: () => orders }, deps)
     opened.push(exchange)

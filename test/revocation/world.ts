@@ -69,7 +69,7 @@ export async function openWorld(folder = temporaryFolder()) {
         },
         provider: async (place, token) => {
           asked.push({ place, token: token.reveal() })
-          return faults.provider
+          return { outcome: faults.provider }
         },
       },
     )

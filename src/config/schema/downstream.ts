@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { exchangeFlavours, providerNames } from '../../model/index.ts'
 import {
   identifier,
   insecure,
@@ -38,10 +39,64 @@ const target = {
 
 const exchange = z.strictObject({
   ...target,
+  flavour: z
+    .enum(exchangeFlavours)
+    .optional()
+    .describe(
+      'How the token is exchanged: RFC 8693, on-behalf-of at Microsoft Entra, RFC 7523 with the token as the assertion, or by an ID-JAG. Default: `entra-obo` where the issuer is Entra, else `token-exchange`.',
+    ),
+  at: z
+    .strictObject({
+      issuer: url.describe('The authorization server of the downstream, which takes the ID-JAG.'),
+      insecure,
+      client: oauthClient.describe('The client there.'),
+    })
+    .optional()
+    .describe('For `flavour: id-jag`: where the ID-JAG is turned into a token.'),
   refresh: z.boolean().optional().meta({
     description: 'Ask for a refresh token and keep it as a stored connection, bound to the session.',
     default: false,
   }),
+})
+
+const linked = z.strictObject({
+  issuer: url
+    .optional()
+    .describe('The authorization server. Default: the one that the downstream itself names (RFC 9728).'),
+  insecure,
+  client: oauthClient
+    .optional()
+    .describe('The client there. Default: sallyport introduces itself, where the server takes that.'),
+  scope: scope
+    .optional()
+    .describe('The scopes to ask for. Default: those that the downstream or its server lists.'),
+  resource: z
+    .union([url, z.literal(false)])
+    .optional()
+    .describe(
+      'The `resource` to ask for (RFC 8707). Default: `url`. `false`: none, for servers that refuse it.',
+    ),
+  origins: z
+    .array(url)
+    .optional()
+    .describe('Where else its endpoints may be, besides the origin of the issuer. Default: nowhere.'),
+})
+
+const installation = z.strictObject({
+  app: identifier.describe('The client id of the GitHub App, or its number.'),
+  key: secretReference.describe('Its private key in PEM: `file:` or `${ENV}`.'),
+  installation: identifier.describe('The number of the installation.'),
+  issuer: url
+    .optional()
+    .meta({ description: 'GitHub, or your own installation of it.', default: 'https://github.com' }),
+  repositories: z
+    .array(identifier)
+    .optional()
+    .describe('Names of the only repositories that the token opens. Default: all of the installation.'),
+  permissions: z
+    .record(identifier, z.enum(['read', 'write', 'admin']))
+    .optional()
+    .describe('The only permissions that the token has. Default: all of the installation.'),
 })
 
 const fixed = z.strictObject({
@@ -52,14 +107,18 @@ const fixed = z.strictObject({
   per: z
     .enum(['all', 'user'])
     .describe(
-      '`all`: one value for everybody, with an owner. `user`: each person has his own, put in by `sallyport connect`.',
+      '`all`: one value for everybody, with an owner. `user`: each person has his own, put in on a page or by `sallyport connect`.',
     ),
   value: secretReference.optional().describe('The value for `per: all`: `file:` or `${ENV}`.'),
   owner: label.optional().describe('Who answers for the value of `per: all`.'),
 })
 
 export const downstream = z.strictObject({
-  url: url.describe('Where it is; a path is put before the path of each request.'),
+  url: url
+    .optional()
+    .describe(
+      'Where it is; a path is put before the path of each request. Required, unless `provider` has it.',
+    ),
   insecure,
   resource: identifier.optional().describe('Its identifier in session tokens (RFC 8707). Default: `url`.'),
   operations: z
@@ -82,5 +141,24 @@ export const downstream = z.strictObject({
     .strictObject(target)
     .optional()
     .describe('A token of our own client, the same for everybody (RFC 6749 §4.4).'),
+  provider: z
+    .enum(providerNames)
+    .optional()
+    .describe(
+      'Each person links his own account there; `client` and `scope` stand beside it. Endpoints and habits are in the catalogue.',
+    ),
+  issuer: url
+    .optional()
+    .describe(
+      'With `provider`: your own tenant or installation. Microsoft: `https://login.microsoftonline.com/<tenant id>/v2.0`.',
+    ),
+  client: oauthClient.optional().describe('With `provider`: the client there.'),
+  scope: scope.optional().describe('With `provider`: the scopes to ask each person for.'),
+  oauth: linked
+    .optional()
+    .describe('Each person links his own account at an authorization server (authorization code with PKCE).'),
+  'github-app': installation
+    .optional()
+    .describe('Tokens of an installation of a GitHub App, the same for everybody.'),
   static: fixed.optional().describe('A fixed secret such as an API key.'),
 })

@@ -1,5 +1,6 @@
 import type { Claims } from '../claims.ts'
 import type { CredentialSource, EpochSeconds, Secret } from '../../model/index.ts'
+import type { Json } from '../providers/provider.ts'
 import type { Subject } from '../subject-source.ts'
 
 export type ExchangeSource = Extract<CredentialSource, { kind: 'exchange' }>
@@ -24,6 +25,10 @@ export interface TokenAnswer {
   readonly expiresIn?: number
   readonly scope?: string
   readonly refreshToken?: Secret
+  /** What the ID token says, where there is one; the library has judged it. */
+  readonly identity?: Json
+  /** Every other member of the answer, as it came. */
+  readonly more?: Json
 }
 
 /** What came out after every check: fit to be injected. */
@@ -47,7 +52,12 @@ export interface Broad {
 }
 
 /** Which grant a request is: the same OAuth error means different things in each. */
-export type GrantName = 'token-exchange' | 'client-credentials' | 'refresh-token'
+export type GrantName =
+  | 'token-exchange'
+  | 'client-credentials'
+  | 'refresh-token'
+  | 'authorization-code'
+  | 'assertion'
 
 /**
  * One way to ask an authorization server for a token. Both halves are pure: cache key, single flight, transport,

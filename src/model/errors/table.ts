@@ -538,6 +538,37 @@ export const errorTable = {
     'connect',
     'The principal has no usable connection to the downstream.',
   ),
+  connect_link_invalid: row(
+    400,
+    'caller',
+    'connect',
+    'This link is not one of ours, or is too old. Call the tool again for a new one.',
+  ),
+  connect_other_person: row(
+    403,
+    'caller',
+    'login',
+    'This link was made for somebody else. Sign in as the person whose tool asked, or leave it.',
+  ),
+  connect_state_invalid: row(
+    400,
+    'caller',
+    'connect',
+    'This is not the end of something that was begun in this browser, or it is too late. Begin again.',
+  ),
+  connect_failed: row(
+    502,
+    'provider',
+    'connect',
+    'The provider did not finish what was begun with it; nothing was kept.',
+  ),
+  connect_denied: row(
+    400,
+    'caller',
+    'none',
+    'You did not agree at the provider; nothing was kept.',
+    'access_denied',
+  ),
   reauth_required: row(
     424,
     'caller',

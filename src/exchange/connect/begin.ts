@@ -1,0 +1,109 @@
+import { Buffer } from 'node:buffer'
+import { createHash } from 'node:crypto'
+import type { ServerMetadata } from 'openid-client'
+import { type Downstream, type LinkedSource, SallyportError } from '../../model/index.ts'
+import type { AuthorizationServers } from '../authorization-server.ts'
+import { scopeParameter } from '../flavours/linked.ts'
+import { callbackOf } from './introduction.ts'
+import type { LinkedRegistration, Registrations } from './registrations.ts'
+
+/** What has to be remembered until the person comes back; it holds secrets, so it is sealed. JSON. */
+export interface PendingLink {
+  readonly issuer: string
+  readonly client: string
+  readonly redirectUri: string
+  readonly verifier?: string
+  readonly nonce?: string
+  /** What was asked for; absent where nothing was. */
+  readonly scopes?: readonly string[]
+}
+
+/** Where the browser goes, and what is remembered meanwhile. */
+export interface Begun {
+  readonly url: string
+  readonly pending: PendingLink
+}
+
+export interface BeginDeps {
+  readonly registrations: Registrations
+  readonly servers: Pick<AuthorizationServers, 'metadata'>
+  readonly random: (bytes: number) => Uint8Array
+  /** Where sallyport is reached by people. */
+  readonly url: string
+}
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
+
+/** The `code_challenge` of a verifier (RFC 7636 §4.2, S256). */
+const challengeOf = (verifier: string): string => createHash('sha256').update(verifier).digest('base64url')
+
+const lists = (metadata: ServerMetadata, scope: string): boolean =>
+  Array.isArray(metadata.scopes_supported) && metadata.scopes_supported.includes(scope)
+
+/**
+ * What is asked for: what is configured, else what the downstream wants, else nothing by name. Staying signed in and
+ * the name of the account are asked for besides, from servers that offer them.
+ */
+export function scopesToAsk(
+  source: LinkedSource,
+  at: LinkedRegistration,
+  metadata: ServerMetadata,
+): readonly string[] | undefined {
+  const { provider } = at.linked
+  if (provider !== undefined) return [...new Set([...provider.scopes.always, ...source.scope])]
+  const named = source.scope.length > 0 ? source.scope : at.wanted
+  const besides = source.issuer === undefined ? ['offline_access'] : ['openid', 'offline_access']
+  const scopes = [...(named ?? []), ...besides.filter((scope) => lists(metadata, scope))]
+  return scopes.length === 0 ? undefined : [...new Set(scopes)]
+}
+
+/** The parameters of a parsed URL belong to the server; a query that it has already stays. */
+function urlTo(endpoint: string, parameters: readonly (readonly [string, string])[]): string {
+  const url = new URL(endpoint)
+  for (const [name, value] of parameters) url.searchParams.set(name, value)
+  return url.href
+}
+
+/**
+ * Begins to link an account (RFC 6749 §4.1.1): to be done only after the person has agreed. `state` is the caller's
+ * to bind to the browser. @throws exchange_misconfigured, exchange_unavailable, address_refused
+ */
+export async function beginLink(downstream: Downstream, state: string, deps: BeginDeps): Promise<Begun> {
+  const { credential: source } = downstream
+  if (source.kind !== 'linked') throw new SallyportError('exchange_unsupported_principal')
+  const at = await deps.registrations.of(downstream)
+  const metadata = await deps.servers.metadata(at)
+  const { provider } = at.linked
+  const scopes = scopesToAsk(source, at, metadata)
+  const verifier = provider?.pkce === false ? undefined : text(deps.random(32))
+  const nonce = scopes?.includes('openid') === true ? text(deps.random(16)) : undefined
+  const redirectUri = callbackOf(deps.url)
+  const { authorization_endpoint: endpoint } = metadata
+  if (endpoint === undefined)
+    throw new SallyportError('exchange_misconfigured', { field: 'authorization_endpoint' })
+  const url = urlTo(endpoint, [
+    ['response_type', 'code'],
+    ['client_id', at.client.id],
+    ['redirect_uri', redirectUri],
+    ['state', state],
+    ...scopeParameter(provider, scopes),
+    ...(verifier === undefined
+      ? []
+      : ([
+          ['code_challenge', challengeOf(verifier)],
+          ['code_challenge_method', 'S256'],
+        ] as const)),
+    ...(nonce === undefined ? [] : ([['nonce', nonce]] as const)),
+    ...(source.resource === undefined ? [] : ([['resource', source.resource]] as const)),
+    ...Object.entries(provider?.authorize ?? {}),
+  ])
+  const pending = {
+    issuer: at.issuer,
+    client: at.client.id,
+    redirectUri,
+    ...(verifier === undefined ? {} : { verifier }),
+    ...(nonce === undefined ? {} : { nonce }),
+    ...(scopes === undefined ? {} : { scopes }),
+  }
+  return { url, pending }
+}

@@ -1,0 +1,23 @@
+/** What sallyport introduces itself by where it was not registered by hand. */
+export interface Introduction {
+  /** Where sallyport is reached by people. */
+  readonly url: string
+  /** Registrations that servers gave, sealed: they hold a secret. */
+  readonly given: {
+    read(name: string): Promise<string | undefined>
+    write(name: string, text: string): Promise<void>
+  }
+  /** Let the fetch reach an origin that metadata names; public addresses only. @throws address_refused */
+  readonly allowOrigin: (url: string) => void
+}
+
+/** Where providers send people back to. */
+export const callbackOf = (url: string): string => `${url}/connect/callback`
+
+export const clientMetadata = (url: string) => ({
+  client_name: 'sallyport',
+  client_uri: url,
+  redirect_uris: [callbackOf(url)],
+  grant_types: ['authorization_code', 'refresh_token'],
+  response_types: ['code'],
+})

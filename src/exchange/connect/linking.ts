@@ -1,0 +1,122 @@
+import {
+  type Connection,
+  type Consent,
+  type Downstream,
+  type Principal,
+  SallyportError,
+  type Seq,
+  type Work,
+} from '../../model/index.ts'
+import type { Consents } from '../../storage/index.ts'
+import { consentId } from '../consents.ts'
+import { type Begun, type BeginDeps, beginLink, scopesToAsk } from './begin.ts'
+import { type FinishDeps, type Finishing, finishLink } from './finish.ts'
+
+/** What a person is asked to agree to, in words for people. */
+export interface Described {
+  readonly title: string
+  /** Where the person agrees, such as `github.com`. */
+  readonly host: string
+  /** As the provider calls them, with a plain sentence where the catalogue has one. */
+  readonly scopes: readonly { readonly name: string; readonly says?: string }[]
+}
+
+/** A person's yes: this client, through this server, with this account. */
+export interface Agreement {
+  readonly principal: Principal
+  readonly registration: string
+  /** The name that policy knows the client by. */
+  readonly client: string
+  readonly server: string
+  readonly connection: Connection
+  readonly rev: Seq
+}
+
+/** Linking accounts in a browser: everything of it but the browser. */
+export interface Linking {
+  /** @throws exchange_misconfigured, exchange_unavailable, address_refused */
+  describe(downstream: Downstream): Promise<Described>
+  /** To be done only after the person has agreed. `state` is the caller's to bind to the browser. */
+  begin(downstream: Downstream, state: string): Promise<Begun>
+  finish(finishing: Finishing): Promise<Connection>
+  /** @throws cut, held, state_unavailable, record_unavailable */
+  agree(agreement: Agreement): Promise<Consent>
+}
+
+export interface LinkingDeps extends BeginDeps, FinishDeps {
+  readonly consents: Pick<Consents, 'put'>
+}
+
+async function describe(downstream: Downstream, deps: LinkingDeps): Promise<Described> {
+  const { credential: source } = downstream
+  if (source.kind !== 'linked') throw new SallyportError('exchange_unsupported_principal')
+  const at = await deps.registrations.of(downstream)
+  const metadata = await deps.servers.metadata(at)
+  const { provider } = at.linked
+  const sentences = provider?.scopes.sentences ?? standardSentences
+  const scopes = scopesToAsk(source, at, metadata) ?? []
+  return {
+    title: provider?.title ?? downstream.name,
+    host: new URL(metadata.authorization_endpoint ?? at.issuer).host,
+    scopes: scopes.map((name) => {
+      const says = sentences[name]
+      return { name, ...(says === undefined ? {} : { says }) }
+    }),
+  }
+}
+
+/** Those of OpenID Connect (Core §5.4, §11). */
+const standardSentences: Readonly<Record<string, string>> = {
+  openid: 'Know which account it is',
+  profile: 'Know your name',
+  email: 'Know your e-mail address',
+  offline_access: 'Do this while you are away',
+}
+
+async function agree(agreement: Agreement, deps: LinkingDeps): Promise<Consent> {
+  const { principal, registration, client, server, connection, rev } = agreement
+  const { downstream } = connection.place
+  const id = consentId({ principal, registration, server, downstream })
+  const work: Work = {
+    principal,
+    client,
+    sid: '',
+    server,
+    downstream,
+    connection: connection.id,
+    consent: id,
+  }
+  const barred = deps.gate.check(work, rev)
+  if (barred !== undefined) throw new SallyportError(barred.reason)
+  const consent: Consent = {
+    id,
+    principal,
+    registration,
+    client,
+    server,
+    downstream,
+    connection: connection.id,
+    scopes: connection.scopes ?? [],
+    at: deps.clock.now(),
+    rev,
+  }
+  await deps.audit.note({
+    kind: 'consent',
+    who: { principal, client, server },
+    downstream,
+    rev,
+    result: 'done',
+    details: { consent: id, connection: connection.id, registration, scopes: consent.scopes },
+  })
+  await deps.consents.put(consent)
+  return consent
+}
+
+export function createLinking(deps: LinkingDeps): Linking {
+  return {
+    describe: (downstream) => describe(downstream, deps),
+    begin: (downstream, state) => beginLink(downstream, state, deps),
+    finish: (finishing) => finishLink(finishing, deps),
+    agree: (agreement) => agree(agreement, deps),
+  }
+}
