@@ -13,7 +13,6 @@ import {
   type Downstream,
   epoch,
   type Gate,
-  Secret,
   type Server,
 } from './model/index.ts'
 import { createBudgets, type Policy } from './policy/index.ts'
@@ -110,7 +109,6 @@ function createAnonymous({ url, tenant }: Config, identity: OpenIdentity, clock:
         scopes: [],
         groups: [],
         groupsComplete: true,
-        token: new Secret('', 'no token'),
       },
       server,
     )

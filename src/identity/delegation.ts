@@ -36,20 +36,33 @@ export function readMayAct(mayAct: unknown): Readonly<Record<string, string>> | 
 /** The workload of a server, as the actor that its session tokens name. */
 export function serverActor(server: Server, url: string, actingFor: Actor | undefined): Actor {
   return {
-    subject: `server:${server.name}`,
+    subject: serverCaller(server).subject,
     issuer: url,
     ...(actingFor === undefined ? {} : { actingFor }),
   }
 }
 
+/** Who shows a token that is not its own: by which names `may_act` may mean it. */
+export interface Caller {
+  readonly subject: string
+  /** The client id under which it is known, if it is. */
+  readonly client: string | undefined
+}
+
+export function serverCaller(server: Server): Caller {
+  return { subject: `server:${server.name}`, client: server.client?.id }
+}
+
 /**
- * The caller is the server. It has to match every member that `may_act` has: a member it has no value for does not
- * match. `sub` without `iss` may also be the client id under which the server is known.
+ * The caller has to match every member that `may_act` has: a member it has no value for does not match. `sub` without
+ * `iss` may also be the client id under which it is known.
  * @throws token_delegation_refused
  */
-export function checkMayAct(mayAct: Readonly<Record<string, string>>, server: Server, url: string): void {
-  const client = server.client?.id
-  const own = serverActor(server, url, undefined).subject
+function checkMayAct(
+  mayAct: Readonly<Record<string, string>>,
+  { subject: own, client }: Caller,
+  url: string,
+): void {
   for (const [name, value] of Object.entries(mayAct)) {
     const matches =
       (name === 'sub' && (value === own || (value === client && mayAct['iss'] === undefined))) ||
@@ -66,4 +79,16 @@ export function actClaim(actor: Actor): Claims {
     ...(actor.issuer === undefined ? {} : { iss: actor.issuer }),
     ...(actor.actingFor === undefined ? {} : { act: actClaim(actor.actingFor) }),
   }
+}
+
+/** What a token says of who acts and who may: the caller may, or the token is refused. @throws token_delegation_refused */
+export function readDelegation(
+  payload: Claims,
+  caller: Caller,
+  url: string,
+): { readonly actor?: Actor; readonly mayAct?: Readonly<Record<string, string>> } {
+  const actor = readActor(payload['act'])
+  const mayAct = readMayAct(payload['may_act'])
+  if (mayAct !== undefined) checkMayAct(mayAct, caller, url)
+  return { ...(actor === undefined ? {} : { actor }), ...(mayAct === undefined ? {} : { mayAct }) }
 }

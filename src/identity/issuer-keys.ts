@@ -49,11 +49,28 @@ interface Attempt {
   readonly failure?: SallyportError
 }
 
-/**
- * Keys found by discovery at first need. Why not jose's remote set: its cool-down does not cover failed fetches, it
- * drops all keys when the issuer is down past their age, and it reads the clock itself.
- */
+/** Keys found by discovery at first need. */
 export function remoteKeys(issuer: string, deps: KeyDeps, times: KeyTimes = keyTimes): IssuerKeys {
+  const find = (within: AbortSignal): Promise<string> => discoverKeys(issuer, deps.fetch, within)
+  return fetchedKeys({ owner: issuer, find }, deps, times)
+}
+
+/** Keys at an address that is known, such as the `jwks_uri` of a client (RFC 7591 §2). */
+export function keysAt(uri: string, deps: KeyDeps): IssuerKeys {
+  return fetchedKeys({ owner: uri, find: () => Promise.resolve(uri) }, deps, keyTimes)
+}
+
+/** Whose keys they are, for the log, and how the address of the key set is found. */
+interface KeyPlace {
+  readonly owner: string
+  readonly find: (within: AbortSignal) => Promise<string>
+}
+
+/**
+ * Why not jose's remote set: its cool-down does not cover failed fetches, it drops all keys when the issuer is down past
+ * their age, and it reads the clock itself.
+ */
+function fetchedKeys({ owner, find }: KeyPlace, deps: KeyDeps, times: KeyTimes): IssuerKeys {
   let held: { readonly resolve: Resolve; readonly at: Millis } | undefined
   let found: { readonly uri: string; readonly at: Millis } | undefined
   let last: Attempt | undefined
@@ -63,7 +80,7 @@ export function remoteKeys(issuer: string, deps: KeyDeps, times: KeyTimes = keyT
   const fetchKeys = async (): Promise<Resolve> => {
     const within = AbortSignal.timeout(times.deadline)
     if (found === undefined || age(found.at) >= times.discovery)
-      found = { uri: await discoverKeys(issuer, deps.fetch, within), at: deps.clock.monotonic() }
+      found = { uri: await find(within), at: deps.clock.monotonic() }
     return keySet(await fetchDocument(found.uri, deps.fetch, within))
   }
   const load = async (): Promise<void> => {
@@ -76,7 +93,7 @@ export function remoteKeys(issuer: string, deps: KeyDeps, times: KeyTimes = keyT
       const failure =
         error instanceof SallyportError ? error : new SallyportError('idp_metadata_refused', {}, error)
       last = { at: deps.clock.monotonic(), failure }
-      deps.log.warn('issuer keys could not be read', { issuer, code: failure.code }, failure)
+      deps.log.warn('issuer keys could not be read', { issuer: owner, code: failure.code }, failure)
     }
   }
   const reload = async (): Promise<void> => {

@@ -1,8 +1,10 @@
-import type { Access, GuardedFetch, Server } from '../model/index.ts'
+import type { Access, EpochSeconds, GuardedFetch, Server } from '../model/index.ts'
 import { type Authenticate, createAuthenticate } from './client-auth.ts'
 import type { Proof } from './capability.ts'
 import type { CompactJws } from './compact.ts'
-import type { Identity, LoginIssuer, VerifiedSubject, WorkloadIssuer } from './identity.ts'
+import type { Identity, LoginIssuer, VerifiedSubject, VerifyOwn, WorkloadIssuer } from './identity.ts'
+import { type Caller, serverCaller } from './delegation.ts'
+import { type IdJag, verifyIdJag } from './assertion.ts'
 import { openIssuers } from './issuers.ts'
 import {
   type EstablishDeps,
@@ -29,10 +31,17 @@ interface IdentityDeps extends Omit<EstablishDeps, 'table'>, Pick<TokenServiceDe
   readonly fetch: GuardedFetch
   /** Proofs of the servers' capability files, by server name. */
   readonly capabilities: ReadonlyMap<string, Proof>
+  /** Who stands behind an access token of ours; absent where none is issued. */
+  readonly verifyOwn?: VerifyOwn
 }
+
+/** Whose session it is, and until when further tokens of it may come. */
+type SigningIn = Pick<EstablishInput, 'subject' | 'server' | 'scopes' | 'request' | 'keptUntil'>
 
 /** The room, opened: its face, and what `mountTokenFace` serves. */
 export interface OpenIdentity extends Identity {
+  /** An ID-JAG for us. @throws as `verifyIdJag` */
+  verifyIdJag(assertion: string): Promise<IdJag>
   /** `{url}/egress`. */
   readonly issuer: string
   readonly authenticate: Authenticate
@@ -42,6 +51,11 @@ export interface OpenIdentity extends Identity {
   mintCall(access: Access, told: CallClaims): string
   /** A session without a token, for a subject that the configuration names. @throws as `identify` */
   enterAnonymous(subject: VerifiedSubject, server: Server): Promise<Access>
+  /**
+   * The session of an access token that is being made. `seal` makes it, in the same synchronous step as the last look
+   * at the log. @throws as `identify`
+   */
+  signIn<T>(input: SigningIn, seal: (access: Access, now: EpochSeconds) => T): Promise<T>
 }
 
 /** Nothing is fetched here. @throws config_invalid */
@@ -51,26 +65,28 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Open
   const issuers = openIssuers(options, deps)
   const keys = openSigningKeys(options, deps)
   const table = openSessionTable(() => clock.now())
-  const verifySubject = (token: string, server: Server) =>
-    verifySubjectToken(token, server, options, { issuers, clock })
+  const verifySubject = (token: string, server: Server, caller: Caller = serverCaller(server)) =>
+    verifySubjectToken(token, { server, caller }, options, { issuers, clock })
   const verifySession = (jws: CompactJws): Access =>
     verifySessionToken(jws, { issuer, keys, sessions: table, clock })
-  const enter = <T>(input: EstablishInput, seal: (access: Access, now: number) => T): Promise<T> =>
+  const enter = <T>(input: EstablishInput, seal: (access: Access, now: EpochSeconds) => T): Promise<T> =>
     establish(input, seal, options, { ...deps, table })
-  const bearing = (subject: VerifiedSubject, server: Server): EstablishInput => ({
+  const bearing = (subject: VerifiedSubject, server: Server, own = false): EstablishInput => ({
     subject,
     server,
     asked: undefined,
     scopes: subject.scopes,
-    asBearer: true,
+    bearer: own ? 'access token' : 'subject token',
   })
   const { identify, enterAt, forget } = createIdentify({
     issuer,
+    url: options.url,
     servers: options.servers,
     clock,
     verifySession,
     verifySubject,
-    enter: (subject, server) => enter(bearing(subject, server), asItIs),
+    verifyOwn: deps.verifyOwn,
+    enter: (subject, server, own) => enter(bearing(subject, server, own), asItIs),
   })
   const claims = { issuer, environment: options.environment, severalLogins: options.logins.length > 1 }
   const tokens = createTokenService(
@@ -78,14 +94,14 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Open
     { ...deps, keys, verifySubject, verifySession, establish: enter },
   )
   const authenticate = createAuthenticate(options.servers, deps.capabilities)
-  // Without a token there is nothing that an exchange could be asked with.
-  const withoutToken = { ...deps, table, hand: () => undefined }
   return {
     issuer,
     verifySubject,
+    verifyIdJag: (assertion) => verifyIdJag(assertion, options, { issuers, clock }),
     identify,
     enterAt,
-    enterAnonymous: (subject, server) => establish(bearing(subject, server), asItIs, options, withoutToken),
+    enterAnonymous: (subject, server) => enter(bearing(subject, server), asItIs),
+    signIn: (input, seal) => enter({ ...input, asked: undefined, bearer: 'access token' }, seal),
     mintCall: (access, told) => keys.sign(sessionClaims(access, clock.now(), claims, told), access.expiresAt),
     forget,
     authenticate,

@@ -1,4 +1,3 @@
-import { compactVerify } from 'jose'
 import {
   type Clock,
   type Principal,
@@ -8,21 +7,13 @@ import {
   type Server,
 } from '../model/index.ts'
 import { checkAudience, checkWorkloadAudience } from './audience.ts'
-import {
-  claimAt,
-  type Groups,
-  readAudience,
-  readClient,
-  readGroups,
-  readName,
-  readScopes,
-  readTimes,
-} from './claims.ts'
-import { type Claims, type CompactJws, claimedIssuer, parseCompact } from './compact.ts'
-import { checkMayAct, readActor, readMayAct } from './delegation.ts'
+import { readAudience, readClient, readName, readScopes, readTimes } from './claims.ts'
+import { type Claims, claimedIssuer, parseCompact } from './compact.ts'
+import { type Caller, readDelegation } from './delegation.ts'
 import type { VerifiedSubject } from './identity.ts'
+import { groupsOf, verifySignature, workflowOf } from './issuer-token.ts'
 import type { Issuer } from './issuers.ts'
-import { checkTenant, readWorkflow } from './login-claims.ts'
+import { checkTenant } from './login-claims.ts'
 import { checkType, refuseOtherKinds, requireAccessMark } from './token-type.ts'
 
 /** The name of a client that the provider did not name. No rule can name it as a verified one. */
@@ -38,6 +29,12 @@ export interface SubjectDeps {
   readonly clock: Clock
 }
 
+/** Where a token is shown, and by whom. */
+export interface Presented {
+  readonly server: Server
+  readonly caller: Caller
+}
+
 /**
  * Verify a foreign token as the subject of a session at one server: form, issuer, type, algorithm, signature, time,
  * kind of principal, audience, tenant, delegation, in that order. The unverified `iss` chooses the issuer by exact
@@ -46,7 +43,7 @@ export interface SubjectDeps {
  */
 export async function verifySubjectToken(
   token: string,
-  server: Server,
+  { server, caller }: Presented,
   options: SubjectOptions,
   deps: SubjectDeps,
 ): Promise<VerifiedSubject> {
@@ -77,21 +74,8 @@ export async function verifySubjectToken(
     scopes: readScopes(payload),
     ...groupsOf(payload, kind, issuer),
     ...workflowOf(payload, principal, issuer),
-    ...readDelegation(payload, server, options.url),
+    ...readDelegation(payload, caller, options.url),
     token: new Secret(token, 'subject token'),
-  }
-}
-
-async function verifySignature(token: string, { header }: CompactJws, issuer: Issuer): Promise<void> {
-  const { alg } = header
-  if (typeof alg !== 'string' || !issuer.algorithms.includes(alg)) {
-    throw new SallyportError('token_algorithm_refused')
-  }
-  const key = await issuer.keys.keyFor(header)
-  try {
-    await compactVerify(token, key, { algorithms: [...issuer.algorithms] })
-  } catch (error) {
-    throw new SallyportError('token_signature_invalid', {}, error)
   }
 }
 
@@ -148,33 +132,4 @@ function userClient(payload: Claims, type: string): string {
     throw new SallyportError('token_claims_invalid')
   }
   return client ?? unnamedClient
-}
-
-/** A workload without the claim has no groups, and that is the whole list. */
-function groupsOf(payload: Claims, kind: PrincipalKind, { login }: Issuer): Groups {
-  const claim = login?.groupsClaim
-  const present = claim !== undefined && claimAt(payload, claim) !== undefined
-  if (kind === 'workload' && !present) return { groups: [], groupsComplete: true }
-  return claim === undefined ? { groups: [], groupsComplete: false } : readGroups(payload, claim)
-}
-
-/** Each kind has a claim of its own. @throws token_claims_invalid */
-function workflowOf(
-  payload: Claims,
-  { kind, subject }: Principal,
-  { login, workloads }: Issuer,
-): Pick<VerifiedSubject, 'workflow'> {
-  const rule = kind === 'user' ? login : workloads.find((it) => it.matches(subject))
-  return readWorkflow(payload, rule?.workflowClaim)
-}
-
-function readDelegation(
-  payload: Claims,
-  server: Server,
-  url: string,
-): Pick<VerifiedSubject, 'actor' | 'mayAct'> {
-  const actor = readActor(payload['act'])
-  const mayAct = readMayAct(payload['may_act'])
-  if (mayAct !== undefined) checkMayAct(mayAct, server, url)
-  return { ...(actor === undefined ? {} : { actor }), ...(mayAct === undefined ? {} : { mayAct }) }
 }

@@ -76,7 +76,14 @@ async function exchange(
     const asked = readExchange(form, server, options.downstreams)
     subject = await deps.verifySubject(asked.subjectToken, server)
     const scopes = grantedScopes(asked.scopes, subject)
-    const session = { subject, server, asked: asked.downstreams, scopes, request, asBearer: false }
+    const session = {
+      subject,
+      server,
+      asked: asked.downstreams,
+      scopes,
+      request,
+      bearer: 'session token' as const,
+    }
     return await deps.establish(session, (access, now) => ({
       access_token: deps.keys.sign(sessionClaims(access, now, options.claims), access.expiresAt),
       issued_token_type: accessTokenType,

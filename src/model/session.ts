@@ -22,6 +22,8 @@ export interface Session {
   readonly groupsComplete: boolean
   /** The workflow that the verified token named, such as a CI job; absent where it named none. */
   readonly workflow?: string
+  /** Where exchanges get its subject token: from the login connection, or nowhere. Absent: it was handed over. */
+  readonly subjectFrom?: 'login' | 'none'
   /** The log position that its maker had applied (revocation protocol, line 15). */
   readonly rev: Seq
 }

@@ -167,7 +167,7 @@ describe('claims', () => {
       groupsComplete: true,
       actor: { subject: 'agent' },
     })
-    expect(JSON.stringify(verified)).not.toContain(verified.token.reveal())
+    expect(JSON.stringify(verified)).not.toContain(verified.token?.reveal())
   })
 
   it('names the client by azp, cid or appid where there is no client_id', async () => {

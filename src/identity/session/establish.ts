@@ -60,8 +60,10 @@ export interface EstablishInput {
   readonly asked: readonly string[] | undefined
   readonly scopes: readonly string[]
   readonly request?: string
-  /** The subject token itself is the bearer: what is established lives as long as it does. */
-  readonly asBearer: boolean
+  /** What the caller shows from here on. A session token ends by itself; with the others the session ends as they do. */
+  readonly bearer: 'session token' | 'subject token' | 'access token'
+  /** Until when further tokens of the session may come, where that is later. */
+  readonly keptUntil?: EpochSeconds
 }
 
 /**
@@ -80,7 +82,7 @@ export async function establish<T>(
   const audiences = admitted(input, options, deps)
   const actor = chain(input, options.url)
   const { access, sealed, work } = begin(input, { audiences, actor, options, seal }, deps)
-  await deps.sessions.put(access.session, input.subject.expiresAt)
+  await deps.sessions.put(access.session, input.keptUntil ?? input.subject.expiresAt)
   await deps.audit.note(minted(access, input))
   const barred = deps.gate.check(work, access.rev)
   if (barred !== undefined) throw barredError(barred)
@@ -122,10 +124,11 @@ function begin<T>(
   deps: EstablishDeps,
 ): { readonly access: Access; readonly sealed: T; readonly work: Work } {
   const { subject, server } = input
-  const { principal, client, idpSid, groups, groupsComplete, workflow } = subject
+  const { principal, client, idpSid, groups, groupsComplete, workflow, subjectFrom } = subject
   const now = deps.clock.now()
   const rev = deps.gate.applied
-  const sid = sessionId({ principal, client, server: server.name, idpSid }, deps.sidKey)
+  const named = { principal, client: subject.registration ?? client, server: server.name, idpSid }
+  const sid = sessionId(named, deps.sidKey)
   const authTime = subject.authTime ?? subject.issuedAt
   const work: Work = { principal, client, server: server.name, sid }
   const barred = deps.gate.check(work, rev)
@@ -133,7 +136,8 @@ function begin<T>(
   const tooOld = deps.signInAllowed(work, authTime)
   if (tooOld !== undefined)
     throw tooOld.reason === 'cut' ? new SallyportError('sign_in_too_old') : barredError(tooOld)
-  const expiresAt = input.asBearer ? subject.expiresAt : sessionExpiry(subject, now, options)
+  const shorter = input.bearer === 'session token'
+  const expiresAt = shorter ? sessionExpiry(subject, now, options) : subject.expiresAt
   if (expiresAt <= now) throw new SallyportError('token_expired')
   const session = deps.table.keep(
     {
@@ -143,10 +147,11 @@ function begin<T>(
       server: server.name,
       ...(idpSid === undefined ? {} : { idpSid }),
       authTime,
-      authTimeFrom: subject.authTime === undefined ? 'iat' : 'auth_time',
+      authTimeFrom: subject.authTimeFrom ?? (subject.authTime === undefined ? 'iat' : 'auth_time'),
       groups,
       groupsComplete,
       ...(workflow === undefined ? {} : { workflow }),
+      ...(subjectFrom === undefined ? {} : { subjectFrom }),
       rev,
     },
     subject.issuedAt,
@@ -155,7 +160,7 @@ function begin<T>(
   const jti = Buffer.from(deps.random(16)).toString('base64url')
   const access: Access = { session, actor, audiences, scopes: input.scopes, jti, expiresAt, rev }
   const sealed = seal(access, now)
-  deps.hand(session, subject.token, subject.expiresAt)
+  if (subject.token !== undefined) deps.hand(session, subject.token, subject.expiresAt)
   return { access, sealed, work }
 }
 
@@ -185,7 +190,7 @@ function minted(access: Access, input: EstablishInput): RecordEvent {
       audiences: access.audiences,
       scope: access.scopes.join(' '),
       expires_at: access.expiresAt,
-      bearer: input.asBearer ? 'subject token' : 'session token',
+      bearer: input.bearer,
     },
   }
 }

@@ -4,6 +4,7 @@ import { base32, joinKey, type Principal, type Secret } from '../../model/index.
 /** What makes a session the same session. */
 export interface SessionName {
   readonly principal: Principal
+  /** As the client shows itself, so that two clients without a verified name share no session. */
   readonly client: string
   readonly server: string
   readonly idpSid: string | undefined

@@ -9,7 +9,8 @@ export function createSessions(db: Database): Sessions {
       const { tenant, kind, issuer, subject } = session.principal
       db.statement(
         `INSERT INTO sessions (tenant, sid, kind, issuer, subject, client, server, expires_at, session) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (tenant, sid) DO UPDATE SET expires_at = excluded.expires_at, session = excluded.session`,
+         ON CONFLICT (tenant, sid) DO UPDATE SET client = excluded.client, expires_at = max(expires_at, excluded.expires_at),
+           session = excluded.session`,
       ).run(
         tenant,
         session.sid,
