@@ -114,16 +114,7 @@ export function createDial(
       { timeoutMs: slice.fetchTimeoutMs ?? 10_000, maxBytes: slice.fetchMaxBytes ?? 1_048_576 },
       { transport: (origin) => door(origin).transport },
     ),
-    fetchPublic: async (text, init) => {
-      const url = dialable(String(text))
-      if (url.protocol !== 'https:') throw new SallyportError('address_refused')
-      const { transport, close } = made(url, { publicOnly: true })
-      try {
-        return await createGuardedFetch(publicLimits, { transport: () => transport })(url, init)
-      } finally {
-        await close()
-      }
-    },
+    fetchPublic: publicFetch((url) => made(url, { publicOnly: true })),
     allowOrigin: (text) => {
       const url = dialable(text)
       if (doors.has(url.origin)) return
@@ -137,6 +128,20 @@ export function createDial(
 }
 
 const publicLimits = { timeoutMs: 5_000, maxBytes: 64 * 1024 }
+
+/** A connection for each answer: what is asked for seldom needs none to be kept. */
+function publicFetch(open: (url: URL) => Client): GuardedFetch {
+  return async (text, init) => {
+    const url = dialable(String(text))
+    if (url.protocol !== 'https:') throw new SallyportError('address_refused')
+    const { transport, close } = open(url)
+    try {
+      return await createGuardedFetch(publicLimits, { transport: () => transport })(url, init)
+    } finally {
+      await close()
+    }
+  }
+}
 
 function dialable(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
