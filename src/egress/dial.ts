@@ -89,11 +89,9 @@ export function createDial(
     const connect = guardedConnector({ guard, lookup, slice }, { ...found, ...reading, loopback })
     return client(url.origin, slice, connect)
   }
-  const open = (url: URL, found: { readonly ca?: string; readonly publicOnly: boolean }) => {
-    doors.set(url.origin, made(url, found))
-  }
-  for (const { url, ca } of slice.origins) {
-    open(dialable(url), { publicOnly: false, ...(ca === undefined ? {} : { ca }) })
+  for (const { url: text, ca } of slice.origins) {
+    const url = dialable(text)
+    doors.set(url.origin, made(url, { publicOnly: false, ...(ca === undefined ? {} : { ca }) }))
   }
   const door = (origin: string): Client => {
     const found = doors.get(origin)
@@ -119,7 +117,7 @@ export function createDial(
       const url = dialable(text)
       if (doors.has(url.origin)) return
       if (url.protocol !== 'https:') throw new SallyportError('address_refused')
-      open(url, { publicOnly: true })
+      doors.set(url.origin, made(url, { publicOnly: true }))
     },
     close: async () => {
       await Promise.all([...doors.values()].map(({ close }) => close()))
