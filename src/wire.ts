@@ -117,7 +117,7 @@ export async function openInstance(
       : undefined
     const gateway = openGateway({ ...base, ...rooms, stdio, clock, random }, gatewayHosts)
     const egress = openEgress(base, { ...rooms, gateway }, egressHosts)
-    const signIn = openSignIn(base)
+    const signIn = openSignIn({ ...base, ...rooms, clock, random })
     const stopUpkeep = await startUpkeep({ ...base, ...rooms, clock })
     const close = async () => {
       stopUpkeep()

@@ -11,6 +11,9 @@
  * RFC 6749 §4.4 and §6, RFC 7009, RFC 7523 §2.2, RFC 8414, RFC 8693, RFC 8707.
  */
 export type { Introduction } from './connect/introduction.ts'
+export { boundedFetch } from './bounded-fetch.ts'
+export { clientAuthentication } from './client-authentication.ts'
+export { consentId } from './consents.ts'
 export { createExchange } from './create-exchange.ts'
 export type { Exchange } from './exchange.ts'
 export type { Need } from './need.ts'

@@ -28,6 +28,8 @@ interface DevIssue {
 export interface DevIssuer {
   /** Put this among the logins, and nowhere but in the dev form. */
   readonly login: LoginIssuer
+  /** Whom one may be here. */
+  readonly people: readonly { readonly name: string; readonly groups: readonly string[] }[]
   /** A signed-in user's access token. @throws request_malformed for an unknown user */
   issue(user: string, options: DevIssue): string
 }
@@ -55,6 +57,7 @@ export function openDevIssuer(url: string, { clock, random }: DevDeps): DevIssue
       skew: seconds(0),
       keys: () => ({ keys: [jwk] }),
     },
+    people: devUsers.map((user) => ({ name: user, groups: people[user] })),
     issue(user, { audience, ttl, client = 'dev' }) {
       if (!isDevUser(user))
         throw new SallyportError('request_malformed', { remedy: `users: ${devUsers.join(', ')}` })
