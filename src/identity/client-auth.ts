@@ -45,8 +45,8 @@ export function createAuthenticate(
     return one(matching)
   }
   return (headers, form) => {
-    const capability = single(headers[capabilityHeader])
-    const authorization = single(headers['authorization'])
+    const capability = singleHeader(headers[capabilityHeader])
+    const authorization = singleHeader(headers['authorization'])
     const id = form.one('client_id')
     const secret = form.one('client_secret')
     const ways = [capability, authorization, secret].filter((way) => way !== undefined)
@@ -57,7 +57,7 @@ export function createAuthenticate(
 
     function authenticate(): Server {
       if (capability !== undefined) return byCapability(capability)
-      if (authorization !== undefined) return bySecret(...basic(authorization))
+      if (authorization !== undefined) return bySecret(...basicCredentials(authorization))
       if (secret !== undefined && id !== undefined) return bySecret(id, secret)
       throw failed()
     }
@@ -70,8 +70,8 @@ function one(matching: readonly Registered[]): Server {
   return first.server
 }
 
-/** A header that comes twice names two callers: none is picked. */
-function single(values: readonly string[] | undefined): string | undefined {
+/** A header that comes twice names two callers: none is picked. @throws token_ambiguous */
+export function singleHeader(values: readonly string[] | undefined): string | undefined {
   if (values !== undefined && values.length > 1) throw new SallyportError('token_ambiguous')
   return values?.[0]
 }
@@ -79,8 +79,8 @@ function single(values: readonly string[] | undefined): string | undefined {
 const credentials = /^basic ([A-Za-z0-9+/]+={0,2})$/i
 const maxCredentials = 2_048
 
-/** RFC 7617, with both halves form-encoded first (RFC 6749 §2.3.1). */
-function basic(authorization: string): readonly [string, string] {
+/** Id and secret by RFC 7617, with both halves form-encoded first (RFC 6749 §2.3.1). @throws client_auth_failed */
+export function basicCredentials(authorization: string): readonly [string, string] {
   const encoded = credentials.exec(authorization)?.[1]
   if (encoded === undefined || authorization.length > maxCredentials) throw failed()
   const text = Buffer.from(encoded, 'base64').toString('utf8')

@@ -7,6 +7,7 @@ import { type Caller, serverCaller } from './delegation.ts'
 import { type IdJag, verifyIdJag } from './assertion.ts'
 import { openIssuers } from './issuers.ts'
 import {
+  checkedWork,
   type EstablishDeps,
   type EstablishInput,
   type EstablishOptions,
@@ -36,7 +37,7 @@ interface IdentityDeps extends Omit<EstablishDeps, 'table'>, Pick<TokenServiceDe
 }
 
 /** Whose session it is, and until when further tokens of it may come. */
-type SigningIn = Pick<EstablishInput, 'subject' | 'server' | 'scopes' | 'request' | 'keptUntil'>
+type SigningIn = Pick<EstablishInput, 'subject' | 'server' | 'scopes' | 'request' | 'keptUntil' | 'grant'>
 
 /** The room, opened: its face, and what `mountTokenFace` serves. */
 export interface OpenIdentity extends Identity {
@@ -51,6 +52,8 @@ export interface OpenIdentity extends Identity {
   mintCall(access: Access, told: CallClaims): string
   /** A session without a token, for a subject that the configuration names. @throws as `identify` */
   enterAnonymous(subject: VerifiedSubject, server: Server): Promise<Access>
+  /** Whether the log lets a sign-in at this server begin now. Synchronous. @throws sign_in_too_old, cut, held, switched_off, lease_lapsed */
+  checkSignIn(subject: VerifiedSubject, server: Server): void
   /**
    * The session of an access token that is being made. `seal` makes it, in the same synchronous step as the last look
    * at the log. @throws as `identify`
@@ -62,11 +65,9 @@ export interface OpenIdentity extends Identity {
 export function openIdentity(options: IdentityOptions, deps: IdentityDeps): OpenIdentity {
   const { clock } = deps
   const issuer = `${options.url}/egress`
-  const issuers = openIssuers(options, deps)
+  const { verifySubject, verifyIdJag } = foreignTokens(options, deps)
   const keys = openSigningKeys(options, deps)
   const table = openSessionTable(() => clock.now())
-  const verifySubject = (token: string, server: Server, caller: Caller = serverCaller(server)) =>
-    verifySubjectToken(token, { server, caller }, options, { issuers, clock })
   const verifySession = (jws: CompactJws): Access =>
     verifySessionToken(jws, { issuer, keys, sessions: table, clock })
   const enter = <T>(input: EstablishInput, seal: (access: Access, now: EpochSeconds) => T): Promise<T> =>
@@ -97,16 +98,27 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Open
   return {
     issuer,
     verifySubject,
-    verifyIdJag: (assertion) => verifyIdJag(assertion, options, { issuers, clock }),
+    verifyIdJag,
     identify,
     enterAt,
     enterAnonymous: (subject, server) => enter(bearing(subject, server), asItIs),
+    checkSignIn: (subject, server) => void checkedWork(subject, server, deps),
     signIn: (input, seal) => enter({ ...input, asked: undefined, bearer: 'access token' }, seal),
     mintCall: (access, told) => keys.sign(sessionClaims(access, clock.now(), claims, told), access.expiresAt),
     forget,
     authenticate,
     tokens,
     keys,
+  }
+}
+
+/** What is verified with the keys of the configured issuers. */
+function foreignTokens(options: IdentityOptions, deps: IdentityDeps) {
+  const by = { clock: deps.clock, issuers: openIssuers(options, deps) }
+  return {
+    verifySubject: (token: string, server: Server, caller: Caller = serverCaller(server)) =>
+      verifySubjectToken(token, { server, caller }, options, by),
+    verifyIdJag: (assertion: string) => verifyIdJag(assertion, options, by),
   }
 }
 

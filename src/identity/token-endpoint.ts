@@ -5,7 +5,7 @@ import type { VerifiedSubject } from './identity.ts'
 
 export const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
 export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
-const jwtType = 'urn:ietf:params:oauth:token-type:jwt'
+export const jwtType = 'urn:ietf:params:oauth:token-type:jwt'
 
 /** A token exchange request (RFC 8693 §2.1) that says nothing we do not serve. */
 export interface ExchangeRequest {

@@ -7,6 +7,8 @@ export interface Visitor {
   /** What a page calls them; never a key, never a policy input. */
   readonly name?: string
   readonly authTime: EpochSeconds
+  /** Which time of the ID token that is; `auth_time` where nothing is said. */
+  readonly authTimeFrom?: 'auth_time' | 'iat'
   /** The IdP's own session. */
   readonly idpSid?: string
   readonly groups: readonly string[]

@@ -43,7 +43,10 @@ export interface Approved {
 
 /** The token endpoint's half of the room, as the door sees it. */
 export interface Tokens {
-  /** An authorization code: good once, for a minute (RFC 6749 §4.1.2). */
+  /**
+   * An authorization code: good once, for a minute (RFC 6749 §4.1.2).
+   * @throws sign_in_too_old where this client's session at this server ended after the person had signed in
+   */
   issueCode(approved: Approved): Promise<string>
   /** Token endpoint, keys and revocation, in a scope that pages of any origin may ask. */
   mount(app: FastifyInstance): void

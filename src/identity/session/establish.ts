@@ -64,6 +64,8 @@ export interface EstablishInput {
   readonly bearer: 'session token' | 'subject token' | 'access token'
   /** Until when further tokens of the session may come, where that is later. */
   readonly keptUntil?: EpochSeconds
+  /** The grant that it is made by, for the record. */
+  readonly grant?: string
 }
 
 /**
@@ -127,15 +129,9 @@ function begin<T>(
   const { principal, client, idpSid, groups, groupsComplete, workflow, subjectFrom } = subject
   const now = deps.clock.now()
   const rev = deps.gate.applied
-  const named = { principal, client: subject.registration ?? client, server: server.name, idpSid }
-  const sid = sessionId(named, deps.sidKey)
-  const authTime = subject.authTime ?? subject.issuedAt
-  const work: Work = { principal, client, server: server.name, sid }
-  const barred = deps.gate.check(work, rev)
-  if (barred !== undefined) throw barredError(barred)
-  const tooOld = deps.signInAllowed(work, authTime)
-  if (tooOld !== undefined)
-    throw tooOld.reason === 'cut' ? new SallyportError('sign_in_too_old') : barredError(tooOld)
+  const work = checkedWork(subject, server, deps)
+  const { sid } = work
+  const authTime = authTimeOf(subject)
   const shorter = input.bearer === 'session token'
   const expiresAt = shorter ? sessionExpiry(subject, now, options) : subject.expiresAt
   if (expiresAt <= now) throw new SallyportError('token_expired')
@@ -162,6 +158,28 @@ function begin<T>(
   const sealed = seal(access, now)
   if (subject.token !== undefined) deps.hand(session, subject.token, subject.expiresAt)
   return { access, sealed, work }
+}
+
+const authTimeOf = ({ authTime, issuedAt }: VerifiedSubject): EpochSeconds => authTime ?? issuedAt
+
+/**
+ * The work that a sign-in is for, if the log lets it begin now. Synchronous.
+ * @throws sign_in_too_old, cut, held, switched_off, lease_lapsed
+ */
+export function checkedWork(
+  subject: VerifiedSubject,
+  server: Server,
+  deps: Pick<EstablishDeps, 'gate' | 'sidKey' | 'signInAllowed'>,
+): Work {
+  const { principal, client, registration = client, idpSid } = subject
+  const sid = sessionId({ principal, client: registration, server: server.name, idpSid }, deps.sidKey)
+  const work: Work = { principal, client, server: server.name, sid }
+  const barred = deps.gate.check(work, deps.gate.applied)
+  if (barred !== undefined) throw barredError(barred)
+  const tooOld = deps.signInAllowed(work, authTimeOf(subject))
+  if (tooOld !== undefined)
+    throw tooOld.reason === 'cut' ? new SallyportError('sign_in_too_old') : barredError(tooOld)
+  return work
 }
 
 /** Never beyond the subject token's own end, so that a chain of exchanges gains nobody time. */
@@ -191,6 +209,7 @@ function minted(access: Access, input: EstablishInput): RecordEvent {
       scope: access.scopes.join(' '),
       expires_at: access.expiresAt,
       bearer: input.bearer,
+      ...(input.grant === undefined ? {} : { grant: input.grant }),
     },
   }
 }

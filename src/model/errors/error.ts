@@ -12,6 +12,8 @@ export interface ErrorFacts {
   readonly scope?: string
   readonly connectUrl?: string
   readonly retryAfter?: number
+  /** What the token endpoint calls it, where that depends on the grant. */
+  readonly oauth?: 'invalid_grant'
   /** For the authenticated caller of the token endpoint: what to change, made of configured names alone. */
   readonly hint?: string
   /** For operators, on stderr and in the log, never on a data face: field, place, remedy. */

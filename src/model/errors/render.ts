@@ -69,7 +69,8 @@ export function renderOAuth(error: SallyportError, requestId: string): Rendered 
   const { row, code, facts } = error
   const description = facts.hint === undefined ? row.sentence : `${row.sentence} ${facts.hint}`
   const fallback = row.status >= 500 ? 'server_error' : 'invalid_request'
-  const oauth = row.oauth === 'invalid_token' ? 'invalid_request' : (row.oauth ?? fallback)
+  const named = row.oauth === 'invalid_token' ? 'invalid_request' : (row.oauth ?? fallback)
+  const oauth = facts.oauth ?? named
   // What OAuth has no word for (a foreign Host, a browser) keeps the status of HTTP.
   const other = row.status >= 500 || row.oauth === undefined ? row.status : 400
   const status = oauth === 'invalid_client' ? 401 : other

@@ -219,6 +219,20 @@ export const errorTable = {
     'Clients register here with known redirect URIs only; an administrator can list more under clients.',
     'invalid_redirect_uri',
   ),
+  grant_invalid: row(
+    400,
+    'caller',
+    'login',
+    'The code, refresh token or assertion is unknown, has ended, or is of another client or resource.',
+    'invalid_grant',
+  ),
+  grant_replayed: row(
+    400,
+    'caller',
+    'login',
+    'The code, refresh token or assertion was shown before.',
+    'invalid_grant',
+  ),
   response_type_unsupported: row(
     400,
     'caller',
@@ -588,6 +602,12 @@ export const errorTable = {
     'login',
     'The sign-in that this session stands on has expired.',
     'invalid_token',
+  ),
+  subject_absent: row(
+    403,
+    'operator',
+    'configure',
+    'The sign-in that this session stands on brought no token that could be exchanged.',
   ),
   exchange_subject_refused: row(
     401,
