@@ -2,26 +2,50 @@
 import type { Audit } from './audit/index.ts'
 import type { Config } from './config/index.ts'
 import type { Dial } from './egress/index.ts'
-import type { DevIssuer } from './identity/index.ts'
-import type { Clock } from './model/index.ts'
+import type { DevIssuer, OpenIdentity } from './identity/index.ts'
+import type { Clock, Server, Session } from './model/index.ts'
 import type { Policy } from './policy/index.ts'
 import type { Replica } from './revocation/index.ts'
-import { createSignIn, type SignInDoor } from './signin/index.ts'
+import {
+  type AccessTokens,
+  createSignIn,
+  createTokens,
+  openAccessTokens,
+  type SignInDoor,
+} from './signin/index.ts'
 import { createSeal, type Keyring, type State } from './storage/index.ts'
 import type { Log } from './telemetry/index.ts'
 
-interface SignInParts {
-  readonly config: Config
-  readonly keyring: Keyring
-  readonly state: State
+interface SignInParts extends AccessParts {
+  readonly identity: OpenIdentity
+  readonly accessTokens: AccessTokens
+  /** Cut a session, with everything that stands on it. */
+  readonly endSession: (
+    session: Session,
+    why: { readonly by: string; readonly cause: string },
+  ) => Promise<void>
   readonly dial: Dial
-  readonly replica: Replica
   readonly policy: Policy
   readonly audit: Audit
   readonly log: Log
   readonly dev: DevIssuer | undefined
-  readonly clock: Clock
   readonly random: (bytes: number) => Uint8Array
+}
+
+/** What access tokens are made of, before there is anybody to make them for. */
+interface AccessParts {
+  readonly config: Config
+  readonly keyring: Keyring
+  readonly state: State
+  readonly replica: Replica
+  readonly clock: Clock
+}
+
+/** Those that we issue and the gateway takes. */
+export function openOwnTokens(parts: AccessParts): AccessTokens {
+  const { config, keyring, state, replica, clock } = parts
+  const deps = { ...keyring, signIns: state.signIns, gate: replica.gate, clock }
+  return openAccessTokens({ ...config, ...config.session, ...config.signIn }, deps)
 }
 
 /** Undefined where nobody can be sent on to sign in. */
@@ -30,23 +54,21 @@ export function openSignIn(parts: SignInParts): SignInDoor | undefined {
   const { url, tenant, servers, clients, signIn } = config
   if (config.login.client === undefined && dev === undefined) return undefined
   const login = dev === undefined ? config.login : { ...config.login, ...dev.login }
+  const behind = servers.filter((it) => (it.url ?? it.stdio) !== undefined)
   return createSignIn(
     {
       url,
       tenant,
       mode: config.login.mode,
       login,
-      servers: servers.filter((it) => (it.url ?? it.stdio) !== undefined),
+      servers: behind,
       clients,
       ...signIn,
     },
     {
       ...parts,
       ...dial,
-      tokens: {
-        issueCode: async () => Buffer.from(random(32)).toString('base64url'),
-        mount: () => undefined,
-      },
+      tokens: (findClient) => tokensOf(parts, behind, findClient),
       seal: (purpose) => createSeal(keyring.derive(`sign-in ${purpose}`), random),
       clientSecretKey: keyring.derive('sign-in client secrets'),
       gate: replica.gate,
@@ -56,6 +78,34 @@ export function openSignIn(parts: SignInParts): SignInDoor | undefined {
       consents: state.consents,
       keepLogin: async () => undefined,
       people: dev?.people ?? [],
+    },
+  )
+}
+
+/** The token endpoint, for the servers behind the gateway and the clients that are found so. */
+function tokensOf(
+  parts: SignInParts,
+  servers: readonly Server[],
+  findClient: Parameters<typeof createTokens>[2]['findClient'],
+) {
+  const { config, keyring, state, dial, replica, accessTokens } = parts
+  const { url, tenant, environment, login, session, signIn } = config
+  return createTokens(
+    {
+      ...{ url, tenant, environment, servers, ...session, ...signIn },
+      skew: login.skew,
+      subjectFrom: 'none',
+    },
+    accessTokens,
+    {
+      ...parts,
+      ...keyring,
+      tickets: state.tickets,
+      signIns: state.signIns,
+      gate: replica.gate,
+      fetch: dial.fetchPublic,
+      findClient,
+      checkLogin: async () => 'alive',
     },
   )
 }

@@ -28,12 +28,13 @@ import {
   type Replica,
   type Revocations,
 } from './revocation/index.ts'
-import { agreesWithWitness, type State } from './storage/index.ts'
+import { agreesWithWitness } from './storage/index.ts'
 import { introductionOf } from './wire-accounts.ts'
 import { openGateway } from './wire-gateway.ts'
-import { openSignIn } from './wire-signin.ts'
-import type { SignInDoor } from './signin/index.ts'
+import { openOwnTokens, openSignIn } from './wire-signin.ts'
+import type { AccessTokens, SignInDoor } from './signin/index.ts'
 import { startUpkeep } from './upkeep.ts'
+import { cutSession, type Ending, endSessions } from './wire-ending.ts'
 import { openTools } from './wire-tools.ts'
 import { withHorizon } from './with-horizon.ts'
 import { createHealth, createMetrics, type Health, type Log, type Metrics } from './telemetry/index.ts'
@@ -136,7 +137,9 @@ export async function openInstance(
 interface Rooms {
   readonly exchange: Exchange
   readonly identity: OpenIdentity
+  readonly accessTokens: AccessTokens
   readonly revocations: Revocations
+  readonly endSession: (session: Session, why: Ending) => Promise<void>
   readonly admin: Proof
   readonly dev: DevIssuer | undefined
 }
@@ -153,9 +156,12 @@ async function openRooms(base: Base): Promise<Rooms> {
     introduction: introductionOf({ ...base, random }),
     revokeLater: (place, token) => revocations.revokeLater(place, token),
   })
-  const revokeSession = (session: Session, by: string): Promise<void> => cutSession(revocations, session, by)
+  const endSession: Rooms['endSession'] = (session, why) => cutSession(revocations, session, why)
+  const revokeSession = (session: Session, by: string): Promise<void> =>
+    endSession(session, { by, cause: 'its token was revoked' })
   const dev = config.login.builtIn ? openDevIssuer(config.url, { clock, random }) : undefined
-  const { identity, admin } = await openCallers(base, { exchange, dev, revokeSession })
+  const accessTokens = openOwnTokens({ ...base, clock })
+  const { identity, admin } = await openCallers(base, { exchange, dev, accessTokens, revokeSession })
   const bar = async (scope: Scope, seq: Seq) => {
     identity.forget()
     exchange.bar(scope)
@@ -171,7 +177,7 @@ async function openRooms(base: Base): Promise<Rooms> {
       random: randomUUID,
     },
   )
-  return { exchange, identity, revocations, admin, dev }
+  return { exchange, identity, accessTokens, revocations, endSession, admin, dev }
 }
 
 /** Who may call: capability files, made anew at each start, and the tokens of principals. */
@@ -180,6 +186,7 @@ async function openCallers(
   rooms: {
     readonly exchange: Exchange
     readonly dev: DevIssuer | undefined
+    readonly accessTokens: AccessTokens
     readonly revokeSession: (session: Session, by: string) => Promise<void>
   },
 ) {
@@ -207,6 +214,7 @@ async function openCallers(
       sessions: state.sessions,
       capabilities,
       revokeSession: rooms.revokeSession,
+      ...(config.login.mode === 'direct' ? {} : { verifyOwn: rooms.accessTokens.verify }),
     },
   )
   return { identity, admin }
@@ -241,26 +249,6 @@ function openEgress(
       newRequestId: randomUUID,
     },
   )
-}
-
-/** Forgets the sessions of a scope with what they stand on, and tells by which claim their sign-ins were dated. */
-async function endSessions(scope: Scope, seq: Seq, { sessions, signIns, consents }: State) {
-  const tenant = scope.kind === 'user' ? scope.principal.tenant : scope.tenant
-  const reached = await sessions.list(tenant, scope, epoch(0))
-  await signIns.end(scope, seq)
-  await consents.end(scope, seq)
-  const byIat = reached.some(({ authTimeFrom }) => authTimeFrom === 'iat')
-  return {
-    sessions: await sessions.end(scope, seq),
-    signIns: byIat ? ('iat-only' as const) : ('auth_time' as const),
-  }
-}
-
-/** A session token that its server gives back ends its session, with everything that stands on it (RFC 7009). */
-async function cutSession(revocations: Revocations, session: Session, by: string): Promise<void> {
-  const scope: Scope = { kind: 'session', tenant: session.principal.tenant, sid: session.sid }
-  const cause = 'its token was revoked'
-  await revocations.revoke({ id: randomUUID(), scope, hold: false, cause, by, wait: 'fence', waitSeconds: 5 })
 }
 
 /** Applies the log; the configuration in force becomes its next entry where it differs from the last. */

@@ -35,20 +35,21 @@ export function createSignIn(slice: SignInSlice, deps: SignInDeps): SignInDoor {
       mount: (app) => mountPages(app, { ...pages, authorization: undefined }),
     }
   const clients = createClients(slice, { ...deps, registrationSeal: deps.seal('client registrations') })
+  const tokens = deps.tokens(clients.find)
   const authorization = createAuthorization(
     {
       ...slice,
       idpHost: way.kind === 'openid' ? new URL(login.issuer).host : undefined,
       lasts: { longest: slice.absolute, idle: slice.idle },
     },
-    { ...deps, clients, visitors, logins, forms, consents: createConsentBook(deps) },
+    { ...deps, tokens, clients, visitors, logins, forms, consents: createConsentBook(deps) },
   )
   return {
     visitors,
     forms,
     askToSignIn,
     mount: async (app) => {
-      await mountOpen(app, { slice, clients, tokens: deps.tokens })
+      await mountOpen(app, { slice, clients, tokens })
       await mountPages(app, { ...pages, authorization })
     },
   }

@@ -10,5 +10,7 @@
  * draft-ietf-oauth-client-id-metadata-document.
  */
 export { createSignIn } from './create-sign-in.ts'
+export { type AccessTokens, openAccessTokens } from './token/access-tokens.ts'
+export { createTokens } from './token/create-tokens.ts'
 export { anyOriginMayAsk, signInPaths } from './paths.ts'
 export type { SignInDoor } from './slice.ts'

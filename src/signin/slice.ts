@@ -20,6 +20,7 @@ import type { Seal, Tickets, Consents } from '../storage/index.ts'
 import type { Log } from '../telemetry/index.ts'
 import type { Forms } from './browser/forms.ts'
 import type { Visitors } from './browser/visitors.ts'
+import type { Clients } from './clients/clients.ts'
 import type { ClientEntry } from './clients/known.ts'
 import type { DevPerson } from './login/logins.ts'
 import type { LoginTokens } from './login/openid.ts'
@@ -48,7 +49,8 @@ export interface SignInSlice {
 }
 
 export interface SignInDeps {
-  readonly tokens: Tokens
+  /** The token endpoint, for the clients that are found so. */
+  readonly tokens: (findClient: Clients['find']) => Tokens
   /** Reaches the IdP. */
   readonly fetch: GuardedFetch
   readonly allowOrigin: (url: string) => void
