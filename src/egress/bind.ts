@@ -12,5 +12,7 @@ export function bind(permitted: Permitted, body: Body): Bound {
   const { downstream, head, target } = permitted
   if (queryOverrides(target.query)) throw new SallyportError('method_override_refused')
   const own = withoutOverride(head, body)
-  return { ...permitted, body: own, path: downstream.basePath + target.path + target.query }
+  const isBase = target.bare === true && downstream.basePath !== ''
+  const path = downstream.basePath + (isBase ? '' : target.path)
+  return { ...permitted, body: own, path: path + target.query }
 }

@@ -142,7 +142,10 @@ function locate(asked: Asked, server: string, policy: Policy): Target {
   }
   if (found === undefined) throw new SallyportError('forward_unknown')
   if (twice) throw new SallyportError('forward_ambiguous')
-  return { downstream: found.name, path: path.slice(found.basePath.length) || '/', query }
+  const rest = path.slice(found.basePath.length)
+  return rest === ''
+    ? { downstream: found.name, path: '/', query, bare: true }
+    : { downstream: found.name, path: rest, query }
 }
 
 /**

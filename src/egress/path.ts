@@ -7,6 +7,8 @@ export interface Target {
   readonly path: string
   /** With its `?`, or empty. */
   readonly query: string
+  /** Nothing stood behind the downstream's own address, not even a slash: its path is `/` to all but its server. */
+  readonly bare?: true
 }
 
 const prefix = '/downstream/'
@@ -33,7 +35,8 @@ export function readTarget(url: string): Target | undefined {
   const downstream = slash === -1 ? whole.slice(prefix.length) : whole.slice(prefix.length, slash)
   if (!name.test(downstream)) throw new SallyportError('path_ambiguous')
   checkQuery(query)
-  return { downstream, path: normalisePath(slash === -1 ? '/' : whole.slice(slash)), query }
+  if (slash === -1) return { downstream, path: '/', query, bare: true }
+  return { downstream, path: normalisePath(whole.slice(slash)), query }
 }
 
 /** A query that holds nothing but visible ASCII; it begins with `?` or is empty. @throws path_ambiguous */

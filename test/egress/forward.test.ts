@@ -238,6 +238,14 @@ describe('the downstream of a forward request', () => {
     expect(found.map((it) => it.downstream)).toEqual(['orders', 'inner', 'other', undefined, undefined])
   })
 
+  it('is asked at its own address without a slash behind it', async () => {
+    const operations = [{ id: 'GET /', method: 'GET', path: '/', class: 'read' as const }]
+    const host = await start({ basePath: '/api', operations })
+    for (const path of ['/api', '/api?a=1', '/api/'])
+      expect(statusOf(await ask(`http://${host}${path}`, `Host: ${host}\r\n${given}`))).toBe(200)
+    expect(world.seen.map(({ url }) => url)).toEqual(['/api', '/api?a=1', '/api/'])
+  })
+
   it('is refused where there are two of them', async () => {
     const host = await start({ more: (origin) => [{ name: 'twin', origin, basePath: '' }] })
     const answer = await ask(`http://${host}/orders/1`, `Host: ${host}\r\n${given}`)

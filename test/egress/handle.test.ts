@@ -134,6 +134,20 @@ describe('an allowed request', () => {
     expect(world.seen[0]!.url).toBe('/api/v2/orders/1')
   })
 
+  it.each([
+    ['/api/mcp', '/downstream/orders', '/api/mcp'],
+    ['/api/mcp', '/downstream/orders?a=1', '/api/mcp?a=1'],
+    ['/api/mcp', '/downstream/orders/', '/api/mcp/'],
+    ['', '/downstream/orders', '/'],
+  ])('asks at %j for %s as %s: a slash may be another resource', async (basePath, asked, seen) => {
+    await world.close()
+    const operations = [{ id: 'GET /', method: 'GET', path: '/', class: 'read' as const }]
+    world = await startWorld({ basePath, operations })
+    expect((await world.ask(asked)).status).toBe(200)
+    expect(world.seen[0]!.url).toBe(seen)
+    expect(world.records[0]!.path).toBe('/')
+  })
+
   it('is the same where identity and exchange have to be waited for', async () => {
     await world.close()
     world = await startWorld({ slow: true })

@@ -130,7 +130,13 @@ describe('the target', () => {
       path: '/a',
       query: '?x=%2f..&y',
     })
-    expect(readTarget('/downstream/orders')).toEqual({ downstream: 'orders', path: '/', query: '' })
+  })
+
+  it('tells the downstream itself from the slash behind it', () => {
+    const root = { downstream: 'orders', path: '/', query: '' }
+    expect(readTarget('/downstream/orders/')).toEqual(root)
+    expect(readTarget('/downstream/orders')).toEqual({ ...root, bare: true })
+    expect(readTarget('/downstream/orders?a')).toEqual({ ...root, query: '?a', bare: true })
   })
 })
 

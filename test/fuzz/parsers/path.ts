@@ -91,7 +91,7 @@ export const path: Parser = {
       hold(/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(downstream), 'a name is a name', downstream)
       judgePath(read)
       hold(/^(\?[\x21\x24-\x7e]*)?$/.test(query), 'a query is visible ASCII', query)
-      const again = readTarget(`/downstream/${downstream}${read}${query}`)
+      const again = readTarget(`/downstream/${downstream}${target.bare === true ? '' : read}${query}`)
       hold(JSON.stringify(again) === JSON.stringify(target), 'read again it is the same', target, again)
       for (const base of bases) judgeAt(base, read, query)
       return `${downstream} ${read} ${query}`.trimEnd()
