@@ -13,6 +13,7 @@ import {
   type Downstream,
   epoch,
   type Gate,
+  leadsToPage,
   type Server,
 } from './model/index.ts'
 import { createBudgets, type Policy } from './policy/index.ts'
@@ -29,6 +30,7 @@ interface GatewayParts {
   readonly keyring: Keyring
   readonly identity: OpenIdentity
   readonly exchange: Exchange
+  readonly connectUrl: GatewayDeps['connectUrl']
   readonly policy: Policy
   readonly definitions: Definitions
   readonly audit: Audit
@@ -47,7 +49,6 @@ export function openGateway(parts: GatewayParts, hosts: readonly string[]): Gate
       hosts,
       origins: [],
       servers: config.servers,
-      url: config.url,
       // In direct mode the IdP itself issues the tokens of clients.
       issuer: config.login.mode === 'broker' ? config.url : config.login.issuer,
       ...limits,
@@ -73,22 +74,24 @@ export function openGateway(parts: GatewayParts, hosts: readonly string[]): Gate
   )
 }
 
-/** A person's own secret has to be there before a call begins; whatever else is wrong with it, the call will be told. */
+/** A person's own account has to be there before a call begins; whatever else is wrong with it, the call will be told. */
 function missingFor(exchange: Pick<Exchange, 'acquire'>, gate: Gate): GatewayDeps['missing'] {
   return async (access, server, uses) => {
     const missing: Downstream[] = []
     for (const downstream of uses) {
-      const { credential } = downstream
-      if (credential.kind !== 'static' || credential.per !== 'user') continue
+      if (!isPersonal(downstream)) continue
       try {
         await exchange.acquire({ access, server, downstream, rev: gate.applied })
       } catch (error) {
-        if (asSallyportError(error).code === 'connect_required') missing.push(downstream)
+        if (leadsToPage(asSallyportError(error))) missing.push(downstream)
       }
     }
     return missing
   }
 }
+
+const isPersonal = ({ credential }: Downstream): boolean =>
+  credential.kind === 'linked' || (credential.kind === 'static' && credential.per === 'user')
 
 /** Who clients without a token are, where the configuration says it: a user of no IdP, signed in anew now and then. */
 function createAnonymous({ url, tenant }: Config, identity: OpenIdentity, clock: Clock) {

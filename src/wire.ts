@@ -29,7 +29,7 @@ import {
   type Revocations,
 } from './revocation/index.ts'
 import { agreesWithWitness } from './storage/index.ts'
-import { introductionOf } from './wire-accounts.ts'
+import { type AccountsDoor, introductionOf, openAccounts } from './wire-accounts.ts'
 import { openGateway } from './wire-gateway.ts'
 import { openOwnTokens, openSignIn } from './wire-signin.ts'
 import type { AccessTokens, SignInDoor } from './signin/index.ts'
@@ -62,6 +62,7 @@ export interface Instance extends Ground {
   readonly definitions: Definitions
   readonly egress: Egress
   readonly gateway: Gateway
+  readonly accounts: AccountsDoor
   readonly admin: Proof
   readonly dev: DevIssuer | undefined
   /** Undefined where nobody can sign in. */
@@ -116,8 +117,10 @@ export async function openInstance(
     const stdio = runs
       ? (await import('./wire-stdio.ts')).openStdio({ ...base, clock, random }, { isOpen, egress: handle })
       : undefined
-    const gateway = openGateway({ ...base, ...rooms, stdio, clock, random }, gatewayHosts)
-    const egress = openEgress(base, { ...rooms, gateway }, egressHosts)
+    const accounts = openAccounts({ ...base, ...rooms, clock, random })
+    const { connectUrl } = accounts
+    const gateway = openGateway({ ...base, ...rooms, connectUrl, stdio, clock, random }, gatewayHosts)
+    const egress = openEgress(base, { ...rooms, gateway, connectUrl }, egressHosts)
     const signIn = openSignIn({ ...base, ...rooms, clock, random })
     const stopUpkeep = await startUpkeep({ ...base, ...rooms, clock })
     const close = async () => {
@@ -127,7 +130,7 @@ export async function openInstance(
       await rooms.revocations.close()
       await ground.close()
     }
-    return { ...base, ...rooms, health, egress, gateway, signIn, egressHosts, gatewayHosts, close }
+    return { ...base, ...rooms, health, egress, gateway, accounts, signIn, egressHosts, gatewayHosts, close }
   } catch (error) {
     await ground.close()
     throw error
@@ -222,7 +225,12 @@ async function openCallers(
 
 function openEgress(
   base: Base,
-  { identity, exchange, gateway }: Rooms & { readonly gateway: Gateway },
+  {
+    identity,
+    exchange,
+    gateway,
+    connectUrl,
+  }: Rooms & { readonly gateway: Gateway } & Pick<AccountsDoor, 'connectUrl'>,
   hosts: readonly string[],
 ): Egress {
   const { config, replica, dial, horizon } = base
@@ -241,6 +249,7 @@ function openEgress(
       calls: gateway.calls,
       identity,
       exchange: withHorizon(exchange, horizon),
+      connectUrl,
       gate: replica.gate,
       live: replica.live,
       tunnel: dial.tunnel,

@@ -65,6 +65,8 @@ function checkExchange({ exchange }: ExpandedDownstream, path: Path, report: Rep
 /** Where there is a provider its client stands beside it, and without one nothing of it does. */
 function checkLinked(downstream: ExpandedDownstream, path: Path, report: Report): void {
   const { provider, client, issuer, scope, url, oauth } = downstream
+  if (path.at(-1) === 'callback' && (oauth !== undefined || provider !== undefined))
+    report.fault(path, 'its page would stand where providers send people back to', 'give it another name')
   if (url === '') report.fault(path, 'nothing says where it is', 'give url')
   if (oauth?.client !== undefined) checkClient(oauth.client, [...path, 'oauth', 'client'], report)
   if (provider === undefined) {

@@ -2,12 +2,14 @@ import type { ServerResponse } from 'node:http'
 import type { Audit, Recorded } from '../audit/index.ts'
 import type { Exchange, Need } from '../exchange/index.ts'
 import {
+  type Access,
   asSallyportError,
   type Clock,
   type Credential,
   type Durability,
   type ErrorCode,
   type Gate,
+  leadsToPage,
   SallyportError,
 } from '../model/index.ts'
 import { after } from './after.ts'
@@ -23,6 +25,8 @@ import type { Sent } from './transfer.ts'
 export interface AttemptDeps {
   readonly audit: Audit
   readonly exchange: Pick<Exchange, 'acquire' | 'refused'>
+  /** Where the person of this token connects to a downstream. */
+  readonly connectUrl: (access: Access, downstream: string) => string
   readonly gate: Gate
   readonly clock: Pick<Clock, 'monotonic'>
   readonly known: KnownAccess
@@ -123,9 +127,13 @@ class Attempt {
     const known = asSallyportError(error)
     const { access, downstream } = this.#turn.bound
     // Whoever opened the call may ask its person; its server could only pass on that it failed.
-    if (known.code === 'connect_required' && access.call !== undefined)
-      this.#deps.send.calls.find(access.call.id)?.needs(downstream.name)
-    this.#end(unsent(known))
+    if (!leadsToPage(known)) {
+      this.#end(unsent(known))
+      return
+    }
+    if (access.call !== undefined) this.#deps.send.calls.find(access.call.id)?.needs(downstream.name)
+    const connectUrl = this.#deps.connectUrl(access, downstream.name)
+    this.#end(unsent(new SallyportError(known.code, { ...known.facts, connectUrl }, known.cause)))
   }
 
   readonly #end = (sent: Sent): void => {

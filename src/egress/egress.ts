@@ -3,7 +3,14 @@ import type { Socket } from 'node:net'
 import type { Audit } from '../audit/index.ts'
 import type { Exchange } from '../exchange/index.ts'
 import type { Identity } from '../identity/index.ts'
-import { type Clock, type Gate, type LiveWork, type OpenCalls, SallyportError } from '../model/index.ts'
+import {
+  type Access,
+  type Clock,
+  type Gate,
+  type LiveWork,
+  type OpenCalls,
+  SallyportError,
+} from '../model/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'
 import { answerProblem, answerSocket } from './answer.ts'
@@ -32,6 +39,8 @@ export interface EgressDeps {
   readonly policy: Policy
   readonly audit: Audit
   readonly exchange: Pick<Exchange, 'acquire' | 'refused'>
+  /** Where the person of this token connects to a downstream. */
+  readonly connectUrl: (access: Access, downstream: string) => string
   readonly gate: Gate
   readonly live: LiveWork
   readonly calls: OpenCalls

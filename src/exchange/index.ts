@@ -10,9 +10,10 @@
  *
  * RFC 6749 §4.4 and §6, RFC 7009, RFC 7523 §2.2, RFC 8414, RFC 8693, RFC 8707.
  */
-export type { Introduction } from './connect/introduction.ts'
 export { boundedFetch } from './bounded-fetch.ts'
 export { clientAuthentication } from './client-authentication.ts'
+export type { PendingLink } from './connect/begin.ts'
+export { clientDocument, type Introduction } from './connect/introduction.ts'
 export { consentId } from './consents.ts'
 export { createExchange } from './create-exchange.ts'
 export type { Exchange } from './exchange.ts'
@@ -20,4 +21,3 @@ export type { Need } from './need.ts'
 export { originsOf } from './origins.ts'
 export { catalogue as providers } from './providers/catalogue.ts'
 export { revocableOf } from './revocable.ts'
-export { type Canary, createProviderProbe, type Heard, type ProviderProbe } from './probe.ts'

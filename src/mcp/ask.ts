@@ -26,21 +26,20 @@ export interface Asking {
   readonly era: Era
   readonly links: boolean
   readonly missing: readonly Downstream[]
-  /** Where sallyport is reached by people. */
-  readonly url: string
+  readonly urlFor: (downstream: string) => string
 }
 
 /**
  * The answer to a call that needs a connection which its person does not have, in the way of the client's era: a request for
- * input, an error with links, or, for a client that shows none, a result that says it. Links carry nothing but the
- * name of the downstream: who opens one has to show who he is.
+ * input, an error with links, or, for a client that shows none, a result that says it. Who opens a link has to show that
+ * he is the one who was asked.
  */
 export function askToConnect(asking: Asking, states: RequestStates, newId: () => string): object {
-  const { message, access, era, links, missing } = asking
+  const { message, access, era, links, missing, urlFor } = asking
   const asks = missing.map(({ name }) => ({
     name,
-    url: `${asking.url}/connect/${encodeURIComponent(name)}`,
-    message: `${message.params['name'] as string} needs your access to ${name}. Open the link to see how to connect it.`,
+    url: urlFor(name),
+    message: `${message.params['name'] as string} needs your access to ${name}. Open the link to connect it.`,
   }))
   if (era === 'modern' && links) {
     const inputRequests = Object.fromEntries(
@@ -69,18 +68,4 @@ export function askToConnect(asking: Asking, states: RequestStates, newId: () =>
 
 function result({ id }: Request, value: object): object {
   return { jsonrpc: '2.0', id, result: value }
-}
-
-/** What the link leads to, until people can connect there by themselves. */
-export function connectPage(name: string): string {
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Connect ${name}</title>
-<h1>Connect ${name}</h1>
-<p>A tool that you called needs your own access to <b>${name}</b>, and sallyport has none of yours yet.</p>
-<p>Ask whoever runs sallyport here to put it in: <code>sallyport connect ${name} --user you</code>. Then call the tool again.</p>
-<p>Never give a password, token or key to a chat.</p>
-</html>
-`
 }

@@ -6,7 +6,6 @@ import { checkBodiless } from './era.ts'
 import { forward } from './forward.ts'
 import type { Inside } from './inside.ts'
 import { type Head, readHead } from './head.ts'
-import { connectPage } from './ask.ts'
 import { resourceMetadata } from './metadata.ts'
 import { post, type Turn } from './post.ts'
 import { checkDoor } from './receive.ts'
@@ -44,7 +43,6 @@ async function live(turn: Turn, inside: Inside): Promise<void> {
     answerMetadata(turn, document, inside)
     return
   }
-  if (answerConnect(turn, path, inside)) return
   const shelf = inside.catalogs.get(path)
   if (shelf !== undefined) {
     await answerCatalog(turn, shelf, { inside, enter: () => identify(head, shelf.server, inside) })
@@ -88,23 +86,6 @@ function answerMetadata({ req, res }: Turn, server: Server, { issuer }: Inside):
     const headers = { ...open, 'content-type': 'application/json', 'cache-control': 'public, max-age=60' }
     res.writeHead(200, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
   }
-}
-
-/** Where people are sent who have to connect something first. */
-function answerConnect({ req, res }: Turn, path: string, { policy }: Inside): boolean {
-  const name = /^\/connect\/([a-z0-9-]{1,64})$/.exec(path)?.[1]
-  if (req.method !== 'GET' || name === undefined || policy.downstream(name) === undefined) return false
-  const body = connectPage(name)
-  res
-    .writeHead(200, {
-      'content-type': 'text/html; charset=utf-8',
-      'content-length': Buffer.byteLength(body),
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-      'referrer-policy': 'no-referrer',
-      'x-content-type-options': 'nosniff',
-    })
-    .end(body)
-  return true
 }
 
 function fail(

@@ -19,8 +19,6 @@ export interface GatewaySlice {
   /** Browser origins that are served, besides the gateway's own. */
   readonly origins: readonly string[]
   readonly servers: readonly Server[]
-  /** Where people and clients reach sallyport. */
-  readonly url: string
   /** Who issues the tokens of clients; the metadata names it. */
   readonly issuer: string
   /** The longest message, event and list, in bytes. */
@@ -61,6 +59,8 @@ export interface GatewayDeps {
     server: Server,
     uses: readonly Downstream[],
   ) => Promise<readonly Downstream[]>
+  /** Where the person of this token connects to a downstream. */
+  readonly connectUrl: (access: Access, downstream: string) => string
   readonly seal: Seal
   /** Keyed digest of a call's parameters. */
   readonly digest: (args: JsonObject) => string

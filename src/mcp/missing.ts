@@ -17,7 +17,8 @@ export function askFor(
     era === 'modern'
       ? showsLinks(capabilitiesOf(message))
       : head.session !== undefined && inside.sessions.showsLinks(head.session, fronted.server.name)
-  const asking = { message, access, era, links, missing, url: inside.url }
+  const urlFor = (downstream: string) => inside.connectUrl(access, downstream)
+  const asking = { message, access, era, links, missing, urlFor }
   return askToConnect(asking, inside.states, inside.newRequestId)
 }
 

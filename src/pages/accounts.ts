@@ -59,10 +59,9 @@ ${view.reconnectAt !== undefined && stopped(view.reconnectAt, service)}
 ${account !== undefined && view.label !== undefined && fact('Called', foreign(view.label))}${fact(
   'Used by',
   servers.length === 0 ? 'no server' : servers.join(', '),
-)}${scopes.length > 0 && fact('May', scopeList(scopes))}${fact('Linked', onDay(since))}${fact(
-  'Last used',
-  lastUsed === undefined ? 'not yet' : atMinute(lastUsed),
-)}</dl>
+)}${scopes.length > 0 && fact('May', scopeList(scopes))}${fact('Linked', onDay(since))}${
+  lastUsed !== undefined && fact('Last used', atMinute(lastUsed))
+}</dl>
 <form method="post" action="${disconnect.action}">
 ${hiddenFields(disconnect)}<button class="button bad" aria-describedby="account-${at}">Disconnect</button>
 </form>

@@ -46,6 +46,10 @@ form { margin: 0; }
 label { display: block; font-weight: 600; }
 .hint { margin: 0.125rem 0 0.5rem; color: var(--soft); font-size: 0.875rem; }
 input { width: 100%; min-height: 2.75rem; padding: 0.5rem 0.75rem; border: 1px solid var(--soft); border-radius: 0.5rem; background: var(--card); color: var(--ink); font: inherit; }
+input[type=radio] { width: 1.125rem; min-height: 0; height: 1.125rem; vertical-align: -0.2em; accent-color: var(--accent); }
+fieldset { margin: 0; padding: 0; border: 0; }
+legend { padding: 0; margin-bottom: 0.5rem; font-weight: 600; }
+fieldset label { display: inline; font-weight: 400; }
 .actions { display: flex; flex-direction: column; gap: 0.75rem; margin-top: 1.75rem; }
 .button { display: block; width: 100%; min-height: 2.75rem; padding: 0.625rem 1rem; border: 1px solid var(--soft); border-radius: 0.5rem; background: transparent; color: var(--ink); font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer; }
 .button:hover { background: var(--quiet); color: var(--ink); }

@@ -26,6 +26,9 @@ export interface DestroyDeps {
   readonly log: Log
 }
 
+/** What a person put in has no provider that could be asked. */
+const keyRemains = 'The key itself is still good: end it at the service that gave it.'
+
 /** How long sealed tokens may wait for their provider. */
 const sealedForSeconds = 24 * 3600
 
@@ -52,6 +55,7 @@ export async function destroyConnection(
     store: sealed === undefined ? 'destroyed' : 'sealed-for-retry',
     ...(sealed === undefined ? {} : { sealedUntil: sealed }),
     provider: sealed === undefined ? 'unsupported' : 'pending',
+    ...(connection.kind === 'static' ? { remains: keyRemains } : {}),
   }
 }
 

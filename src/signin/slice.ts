@@ -77,7 +77,7 @@ export interface SignInDeps {
 export interface SignInDoor {
   mount(app: FastifyInstance): Promise<void>
   /** Who is in front of a browser. */
-  readonly visitors: Pick<Visitors, 'of'>
+  readonly visitors: Pick<Visitors, 'of' | 'binding'>
   /** Forms of pages that are not this room's. */
   readonly forms: Forms
   /** Sends the browser to sign in, and then back to what it asked for. */

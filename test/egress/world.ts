@@ -224,6 +224,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       },
       audit: parts.audit,
       exchange: exchangeOf(parts.exchange, () => origin, options.slow === true),
+      connectUrl: (_access, name) => `https://sallyport.example/connect/${name}`,
       gate: parts.gateFace,
       calls: options.calls ?? { find: () => undefined },
       live: {

@@ -26,5 +26,5 @@ it('asks the person for a connection that is lost in the middle of a call, inste
   const arrivals = scene.arrivals.length
   const told = await scene.call(alice, 'my_things', {})
   expect(scene.arrivals).toHaveLength(arrivals)
-  expect(told).toMatch(/\/connect\/mine$/)
+  expect(told).toMatch(/\/connect\/mine\?ask=/)
 })

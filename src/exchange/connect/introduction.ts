@@ -14,6 +14,15 @@ export interface Introduction {
 /** Where providers send people back to. */
 export const callbackOf = (url: string): string => `${url}/connect/callback`
 
+/** Our own metadata document (draft-ietf-oauth-client-id-metadata-document): its URL is the client id. */
+export function clientDocument(url: string): Readonly<Record<string, unknown>> {
+  return {
+    client_id: `${url}/oauth2/client.json`,
+    ...clientMetadata(url),
+    token_endpoint_auth_method: 'none',
+  }
+}
+
 export const clientMetadata = (url: string) => ({
   client_name: 'sallyport',
   client_uri: url,

@@ -49,13 +49,13 @@ function rowOf(
 }
 
 function grantOf({ linked, rev, at }: Keeping, stored: StoredGrant | undefined): Grant {
-  const { refreshToken: rt, expiresAt: exp, secret, scopes } = linked
+  const { refreshToken: rt, expiresAt: exp, obtainedAt: obtained, secret, scopes } = linked
   return {
     v: 1,
     gen: (stored?.grant?.gen ?? 0) + 1,
     ...(rt === undefined ? {} : { rt }),
     at: secret,
-    ...(exp === undefined ? {} : { exp }),
+    ...(exp === undefined ? {} : { exp, obtained }),
     status: 'active',
     rev,
     registration: registrationKey(at),

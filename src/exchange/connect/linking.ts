@@ -36,6 +36,8 @@ export interface Agreement {
 export interface Linking {
   /** @throws exchange_misconfigured, exchange_unavailable, address_refused */
   describe(downstream: Downstream): Promise<Described>
+  /** Whether the provider honours it no more: it works only when it is linked anew. @throws secrets_* */
+  hasEnded(connection: Connection): Promise<boolean>
   /** To be done only after the person has agreed. `state` is the caller's to bind to the browser. */
   begin(downstream: Downstream, state: string): Promise<Begun>
   finish(finishing: Finishing): Promise<Connection>
@@ -115,6 +117,7 @@ async function agree(agreement: Agreement, deps: LinkingDeps): Promise<Consent> 
 export function createLinking(deps: LinkingDeps): Linking {
   return {
     describe: (downstream) => describe(downstream, deps),
+    hasEnded: async ({ place }) => (await deps.secrets.read(place))?.grant?.status === 'reauth_required',
     begin: (downstream, state) => beginLink(downstream, state, deps),
     finish: (finishing) => finishLink(finishing, deps),
     agree: (agreement) => agree(agreement, deps),

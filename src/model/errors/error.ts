@@ -21,7 +21,7 @@ export interface ErrorFacts {
   readonly field?: string
 }
 
-const safe = /^[\x20-\x21\x23-\x5b\x5d-\x7e“”’…–→]{0,400}$/u
+const safe = /^[\x20-\x21\x23-\x5b\x5d-\x7e“”’…–→]{0,1200}$/u
 
 /** The one class of failure. `cause` never leaves the process; `facts` are checked on the way in. */
 export class SallyportError extends Error {
@@ -47,6 +47,11 @@ export class SallyportError extends Error {
   get row(): Row {
     return errorTable[this.code]
   }
+}
+
+/** Whether the person can mend it on a page of ours: connect an account, or connect it anew. */
+export function leadsToPage({ row }: SallyportError): boolean {
+  return row.status === 424 && row.next === 'connect'
 }
 
 /** Anything thrown as the one class: what is not ours is `internal`, with the original as the cause. */

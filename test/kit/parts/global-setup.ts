@@ -1,5 +1,4 @@
 import type { TestProject } from 'vitest/node'
-import { type Chromium, obtainChromium } from './chromium.ts'
 import { type Clients, obtainClients } from './clients.ts'
 import { obtainConformanceSuite } from './conformance.ts'
 import { obtainInspector } from './inspector.ts'
@@ -18,7 +17,6 @@ export interface StartedParts {
   readonly recipes?: Recipes
   /** The folder with the MCP Inspector. */
   readonly inspector?: string
-  readonly chromium?: Chromium
 }
 
 declare module 'vitest' {
@@ -43,7 +41,6 @@ export async function setup(project: TestProject): Promise<Stop> {
     conformance(),
     recipes(),
     inspector(),
-    chromium(),
   ]
   const results = await Promise.allSettled(pending)
   const failures = results
@@ -96,11 +93,6 @@ async function recipes(): Promise<Pick<StartedParts, 'recipes'>> {
 async function inspector(): Promise<Pick<StartedParts, 'inspector'>> {
   const found = await obtainInspector()
   return found === undefined ? skipped('MCP Inspector') : { inspector: found }
-}
-
-async function chromium(): Promise<Pick<StartedParts, 'chromium'>> {
-  const found = await obtainChromium()
-  return found === undefined ? skipped('Chromium') : { chromium: found }
 }
 
 function skipped(part: string): Record<string, never> {
