@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { jsonSchema } from '../src/config/index.ts'
+import { catalogue } from '../src/console/doctor/catalogue.ts'
 import { errorTable } from '../src/model/index.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -107,10 +108,32 @@ ${Object.entries(errorTable)
   .join('\n')}
 `
 
+const verdicts = { wrong: 'wrong', untried: 'not tried', note: 'note', ok: 'right' }
+
+const findings = `${notice}
+
+# Findings of sallyport doctor
+
+Every finding has a code that keeps its meaning. *Wrong* ends with exit code 1, *not tried* with 4 where nothing is wrong.
+Words in braces are filled in from the configuration; nothing that an IdP or downstream says is repeated. How the walk
+goes is told in [doctor](../doctor.md).
+
+| code | | what was seen | the setting | see |
+|---|---|---|---|---|
+${Object.entries(catalogue)
+  .map(([name, { verdict, says, setting = '', page }]) => {
+    const [file, anchor] = page.split('#')
+    const link = `[${file.replace(/\.md$/, '')}](../${page})`
+    return `| ${[code(name), verdicts[verdict], cell(says), cell(setting), anchor === undefined && file === 'doctor.md' ? '' : link].join(' | ')} |`
+  })
+  .join('\n')}
+`
+
 const files = {
   'schema/v1.json': `${JSON.stringify(schema, null, 2)}\n`,
   'docs/reference/configuration.md': configuration,
   'docs/reference/errors.md': errors,
+  'docs/reference/doctor.md': findings,
 }
 
 const stored = (path) => {

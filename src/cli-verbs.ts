@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander'
 import { addAuditVerbs } from './cli-audit.ts'
 import { type CommonOptions, dataOf, outputOf, verb, withCommon } from './cli-common.ts'
+import { addDoctorVerb } from './cli-doctor.ts'
 import { addInitVerb } from './cli-init.ts'
 import { addPolicyVerbs } from './cli-policy.ts'
 import { addToolVerbs } from './cli-tools.ts'
@@ -23,6 +24,7 @@ import { SallyportError } from './model/index.ts'
 
 export function addVerbs(program: Command): void {
   addInitVerb(program)
+  addDoctorVerb(program)
   addPolicyVerbs(program)
   addRevocationVerbs(program)
   addSayings(program)

@@ -6,9 +6,10 @@ import { isForward, isLoopbackHost } from './egress/index.ts'
 import { mountTokenFace } from './identity/index.ts'
 import { mountOperator } from './admin-face.ts'
 import { isPublicPath, mountPublic, servesOrigin } from './public-face.ts'
+import { createProbes, mountProbes, type Probes } from './probes.ts'
 import { writeDurably } from './storage/index.ts'
 import { createFace, type Face, type FaceOptions, hostJudge, type Listening, listen } from './http.ts'
-import { type Instance, random } from './wire.ts'
+import { clock, type Instance, random } from './wire.ts'
 
 export interface Faces {
   readonly egress: Listening
@@ -27,12 +28,13 @@ const requestId = (): string => Buffer.from(random(12)).toString('base64url')
 /** @throws config_invalid for an address that cannot be had; then nothing listens */
 export async function openFaces(instance: Instance): Promise<Faces> {
   const { listen: at, data } = instance.config
+  const probes = createProbes({ clock, random })
   const faces = {
     egress: egressFace(instance),
-    gateway: gatewayFace(instance),
-    public: publicFace(instance),
+    gateway: gatewayFace(instance, probes),
+    public: publicFace(instance, probes),
     telemetry: telemetryFace(instance),
-    admin: adminFace(instance),
+    admin: adminFace(instance, probes),
   }
   const close = async () => {
     await Promise.all(Object.values(faces).map((each) => each.close()))
@@ -113,9 +115,10 @@ function egressFace(instance: Instance): NamedFace {
   }
 }
 
-function gatewayFace(instance: Instance): NamedFace {
+function gatewayFace(instance: Instance, probes: Probes): NamedFace {
   const { signIn } = instance
   const first: FaceOptions['first'] = (request, response) => {
+    if (probes.take(request, response)) return true
     if (signIn !== undefined && isPublicPath(request.url ?? '')) return false
     instance.gateway.handle(request, response)
     return true
@@ -124,8 +127,8 @@ function gatewayFace(instance: Instance): NamedFace {
 }
 
 /** Sign-in and the pages for people. The gateway answers the same, so that one public origin is enough. */
-function publicFace(instance: Instance): NamedFace {
-  return face(instance, { ...publicOptions(instance), name: 'public' })
+function publicFace(instance: Instance, probes: Probes): NamedFace {
+  return face(instance, { ...publicOptions(instance), name: 'public', first: probes.take })
 }
 
 const publicOptions = (instance: Instance) => ({
@@ -135,11 +138,14 @@ const publicOptions = (instance: Instance) => ({
   mount: (app: FastifyInstance) => mountPublic(app, instance),
 })
 
-function adminFace(instance: Instance): NamedFace {
+function adminFace(instance: Instance, probes: Probes): NamedFace {
   return face(instance, {
     name: 'admin',
     reader: 'operator',
-    mount: (app) => mountOperator(app, instance, { requestId }),
+    mount: (app) => {
+      mountOperator(app, instance, { requestId })
+      mountProbes(app, probes)
+    },
   })
 }
 

@@ -113,7 +113,7 @@ function serverSlice(config: Config) {
 }
 
 /** Only what is configured may be dialled. */
-function dialSlice(config: Config) {
+export function dialSlice(config: Config) {
   const issuers = config.downstreams.flatMap(({ credential }) => originsOf(credential))
   const logins = [config.login.issuer, ...config.workloads.map(({ issuer }) => issuer)]
   const urls = new Set([...config.downstreams.map(({ origin }) => origin), ...issuers, ...logins])

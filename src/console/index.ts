@@ -11,6 +11,8 @@ export { auditExport, auditQuery, auditTail, auditVerify, parseMoment } from './
 export { type AdminEndpoint, callAdmin, findInstance, runFiles } from './client.ts'
 export { exit, type ExitCode, type Output, say } from './output.ts'
 export { acceptTool, listTools } from './tools.ts'
+export { doctor, type Loaded } from './doctor/doctor.ts'
+export type { DoctorTools, DoctorWords, ListenPlace } from './doctor/examined.ts'
 export { init, type InitSteps } from './init.ts'
 export { explain, type ExplainTerms, type ExplainWords } from './explain.ts'
 export { type Checked, validate } from './validate.ts'

@@ -1,5 +1,6 @@
-import { type ConfigProblem, describeProblem, SallyportError } from '../model/index.ts'
+import { type ConfigProblem, describeProblem } from '../model/index.ts'
 import { exit, type ExitCode, type Output } from './output.ts'
+import { problemsOf } from './problems.ts'
 
 /** A configuration that loads. */
 export interface Checked {
@@ -55,11 +56,4 @@ function sayValid(
     for (const line of told) output.line(line)
     output.line(`valid, policy ${version}`)
   }
-}
-
-/** What the configuration room throws carries every problem; console does not know that room. */
-function problemsOf(error: unknown): readonly ConfigProblem[] | undefined {
-  if (!(error instanceof SallyportError) || !('problems' in error) || !Array.isArray(error.problems))
-    return undefined
-  return error.problems as readonly ConfigProblem[]
 }

@@ -61,6 +61,8 @@ export interface Dial {
    * other. @throws address_refused, or as the connection fails
    */
   tunnel(place: string): Promise<Socket>
+  /** Connects to a configured origin, TLS and all, and ends that without a word. @throws address_refused, or as the connection fails */
+  reach(origin: string): Promise<void>
   /** Ends idle connections and, at once, those in use. */
   close(): Promise<void>
 }
@@ -78,22 +80,15 @@ export function createDial(
   slice: DialSlice,
   deps: { readonly lookup?: Lookup; readonly client?: OpenClient } = {},
 ): Dial {
-  const client = deps.client ?? openHttp1
   const guard = createGuard(slice.network)
-  const doors = new Map<string, Client>()
+  const doors = new Map<string, Door>()
   const lookup: Lookup = deps.lookup ?? systemLookup
-  const made = (url: URL, found: { readonly ca?: string; readonly publicOnly: boolean }): Client => {
-    const loopback = !found.publicOnly && isLoopbackHost(url.hostname)
-    // undici reads from its sockets itself.
-    const reading = client === openHttp1 ? { onread: readIntoPage } : {}
-    const connect = guardedConnector({ guard, lookup, slice }, { ...found, ...reading, loopback })
-    return client(url.origin, slice, connect)
-  }
+  const made = doorMaker({ guard, lookup, slice }, deps.client ?? openHttp1)
   for (const { url: text, ca } of slice.origins) {
     const url = dialable(text)
     doors.set(url.origin, made(url, { publicOnly: false, ...(ca === undefined ? {} : { ca }) }))
   }
-  const door = (origin: string): Client => {
+  const door = (origin: string): Door => {
     const found = doors.get(origin)
     if (found === undefined) throw new SallyportError('address_refused')
     return found
@@ -108,6 +103,7 @@ export function createDial(
       if (reach === undefined) throw new SallyportError('address_refused')
       return reach()
     },
+    reach: (origin) => door(origin).reach(),
     fetch: createGuardedFetch(
       { timeoutMs: slice.fetchTimeoutMs ?? 10_000, maxBytes: slice.fetchMaxBytes ?? 1_048_576 },
       { transport: (origin) => door(origin).transport },
@@ -122,6 +118,27 @@ export function createDial(
     close: async () => {
       await Promise.all([...doors.values()].map(({ close }) => close()))
     },
+  }
+}
+
+/** The connections of one origin, and one that is made to see whether any can be. */
+interface Door extends Client {
+  readonly reach: () => Promise<void>
+}
+
+interface DoorTerms {
+  readonly ca?: string
+  readonly publicOnly: boolean
+}
+
+function doorMaker(parts: DialParts, client: OpenClient) {
+  // undici reads from its sockets itself.
+  const reading = client === openHttp1 ? { onread: readIntoPage } : {}
+  return (url: URL, terms: DoorTerms): Door => {
+    const loopback = !terms.publicOnly && isLoopbackHost(url.hostname)
+    const connect = guardedConnector(parts, { ...terms, ...reading, loopback })
+    const reach = () => connected(connect, targetOf(url)).then((socket) => void socket.destroy())
+    return { ...client(url.origin, parts.slice, connect), reach }
   }
 }
 
@@ -150,9 +167,23 @@ function dialable(text: string): URL {
   return url
 }
 
-function openHttp1(origin: string, slice: DialSlice, connect: Connecting.connector): Client {
-  const { hostname, protocol, port } = new URL(origin)
-  const target = { hostname: hostname.replaceAll(/[[\]]/g, ''), protocol, port }
+const targetOf = ({ hostname, protocol, port }: URL) => ({
+  hostname: hostname.replaceAll(/[[\]]/g, ''),
+  protocol,
+  port,
+})
+
+function connected(connect: Connecting.connector, target: ReturnType<typeof targetOf>): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    connect(target, (error, socket) => {
+      if (error !== null) reject(error)
+      else resolve(socket)
+    })
+  })
+}
+
+const openHttp1: OpenClient = (origin, slice, connect) => {
+  const target = targetOf(new URL(origin))
   const client = createHttp1Client({
     origin,
     headersTimeoutMs: slice.headersTimeoutMs,
@@ -169,17 +200,10 @@ interface DialParts {
 }
 
 function tunnelTo(place: string, parts: DialParts): () => Promise<Socket> {
-  const { hostname, port } = new URL(`tcp://${place}`)
-  const loopback = isLoopbackHost(hostname)
+  const url = new URL(`tcp://${place}`)
+  const loopback = isLoopbackHost(url.hostname)
   const connect = guardedConnector(parts, { loopback, publicOnly: false, halfOpen: true })
-  const options = { hostname: hostname.replaceAll(/[[\]]/g, ''), port, protocol: 'http:' }
-  return () =>
-    new Promise((resolve, reject) => {
-      connect(options, (error, socket) => {
-        if (error !== null) reject(error)
-        else resolve(socket)
-      })
-    })
+  return () => connected(connect, { ...targetOf(url), protocol: 'http:' })
 }
 
 function guardedConnector(

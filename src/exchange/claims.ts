@@ -9,6 +9,7 @@ export interface Claims {
   /** Undefined where the token has no scope claim at all. */
   readonly scopes?: readonly string[]
   readonly expiresAt?: number
+  readonly issuedAt?: number
   /** The actor chain, outermost first (RFC 8693 §4.1); each is issuer and subject, joined by JSON. */
   readonly actors: readonly string[]
   /** `may_act` (RFC 8693 §4.4), as it stands. */
@@ -76,7 +77,7 @@ export function readClaims(token: string): Claims | undefined {
   const issuer = text(payload['iss'])
   const subject = text(payload['sub'])
   const scopes = scopesOf(payload)
-  const { exp, may_act: mayAct } = payload as { exp?: unknown; may_act?: unknown }
+  const { exp, iat, may_act: mayAct } = payload as { exp?: unknown; iat?: unknown; may_act?: unknown }
   if (exp !== undefined && typeof exp !== 'number') throw new MalformedToken('exp is no number')
   if (mayAct !== undefined && !isObject(mayAct)) throw new MalformedToken('may_act is not an object')
   return {
@@ -86,6 +87,7 @@ export function readClaims(token: string): Claims | undefined {
     ...(subject === undefined ? {} : { subject }),
     ...(scopes === undefined ? {} : { scopes }),
     ...(exp === undefined ? {} : { expiresAt: exp }),
+    ...(typeof iat === 'number' ? { issuedAt: iat } : {}),
     ...(mayAct === undefined ? {} : { mayAct }),
   }
 }

@@ -27,7 +27,7 @@ ${reference(code, requestId)}`
 /** A failure by its row of the error table; the status is the row's as well. */
 export function errorPage(error: SallyportError, requestId: string): Page {
   const { row, code } = error
-  const heading = row.blame === 'caller' ? 'This did not work' : 'Something is wrong on our side'
+  const heading = row.status < 500 ? 'This did not work' : 'Something is wrong on our side'
   return messagePage({ heading, code, sentence: row.sentence, next: nextSteps[row.next], requestId })
 }
 

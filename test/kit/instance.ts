@@ -70,6 +70,8 @@ export async function startInstance(input: {
   readonly form: 'single' | 'dev'
   /** The face that the instance's URL names; the egress where nothing is said. */
   readonly front?: Front
+  /** The instance's URL, where something stands before its faces. */
+  readonly url?: string
   readonly config: (ports: Ports, folder: string) => string
   readonly folder?: string
   readonly files?: Readonly<Record<string, string>>
@@ -87,7 +89,8 @@ export async function startInstance(input: {
   for (const [name, text] of Object.entries(input.files ?? {}))
     writeFileSync(join(folder, name), text, { mode: 0o600 })
   const path = join(folder, 'sallyport.yaml')
-  writeFileSync(path, configuration(ports, input.config(ports, folder), input.front))
+  const text = configuration(ports, input.config(ports, folder), input.front)
+  writeFileSync(path, input.url === undefined ? text : text.replace(/^url: .*$/m, `url: ${input.url}`))
   const { form, run: program, env = {} } = input
   const config = await loadConfig(path, { form, env, ...(program === undefined ? {} : { run: program }) })
   const instance = await openInstance(config, {

@@ -1,13 +1,14 @@
 /**
  * The real parts of the tests under test/real: one OpenBao and one Keycloak for the whole run, started before the
- * first test and ended after the last, HTTP clients of other languages, the MCP conformance suite, and what the
- * recipes for MCP servers need. Tests share them, so each takes mounts, keys and sessions of its own.
+ * first test and ended after the last, HTTP clients of other languages, the MCP conformance suite, what the recipes
+ * for MCP servers need, and a browser (browser.ts). Tests share them, so each takes mounts, keys and sessions of its own.
  * Where a part may be missing (SALLYPORT_TEST_OFFLINE=1) a suite skips itself, and the skips are counted:
  *
  *     describe.skipIf(parts().keycloak === undefined)('…', () => { … })
  */
 import { inject } from 'vitest'
 import realm from './keycloak/realm.json' with { type: 'json' }
+import type { Chromium } from './parts/chromium.ts'
 import type { Clients } from './parts/clients.ts'
 import { admin } from './parts/keycloak.ts'
 import { type BaoAddress, type OpenBao, type OpenBaoOptions, startOpenBaoAt } from './parts/openbao.ts'
@@ -41,10 +42,11 @@ export interface Parts {
   readonly recipes?: Recipes
   /** The folder with the MCP Inspector. */
   readonly inspector?: string
+  readonly chromium?: Chromium
 }
 
 export function parts(): Parts {
-  const { openbao, keycloak, clients, conformance, recipes, inspector } = inject('parts')
+  const { openbao, keycloak, clients, conformance, recipes, inspector, chromium } = inject('parts')
   return {
     ...(openbao === undefined ? {} : { openbao: { address: openbao.address, rootToken: openbao.rootToken } }),
     ...(keycloak === undefined ? {} : { keycloak: keycloakPart(keycloak.baseUrl) }),
@@ -52,6 +54,7 @@ export function parts(): Parts {
     ...(conformance === undefined ? {} : { conformance }),
     ...(recipes === undefined ? {} : { recipes }),
     ...(inspector === undefined ? {} : { inspector }),
+    ...(chromium === undefined ? {} : { chromium }),
   }
 }
 

@@ -3,6 +3,7 @@ import type { Audit } from '../../audit/index.ts'
 import {
   type Barred,
   type Clock,
+  epoch,
   type EpochSeconds,
   type Gate,
   SallyportError,
@@ -162,7 +163,9 @@ interface Entering {
 async function enter({ claims, tokens, flow, request }: Entering, inside: Inside): Promise<Answer> {
   const { flows, visitors, clock, gate, tenant, issuer, login } = inside
   const visitor = personOf(claims, { tenant, issuer, login, now: clock.now(), rev: gate.applied })
-  const barred = barredAs(visitor, inside)
+  // Entra does not say by itself when somebody signed in: then any time, unless they have just been asked to.
+  const isTold = claims['auth_time'] !== undefined || flow.fresh
+  const barred = barredAs(isTold ? visitor : { ...visitor, authTime: epoch(0) }, inside)
   // The IdP remembers a sign-in that is older than the cut: there it has to be made anew.
   if (barred === 'sign_in_too_old' && !flow.fresh)
     return withCookies(await start({ to: flow.to, fresh: true }, request, inside), flows.forget(flow))

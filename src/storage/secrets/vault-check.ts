@@ -10,7 +10,7 @@ import type { VaultOptions } from './vault-options.ts'
 import { VaultFailure } from './vault-transport.ts'
 
 /** Asked of any node, standbys included, with a 200 where it is neither sealed nor new. */
-const healthRequest = { method: 'GET', path: '/sys/health?standbyok=true&perfstandbyok=true' } as const
+export const healthRequest = { method: 'GET', path: '/sys/health?standbyok=true&perfstandbyok=true' } as const
 
 export async function vaultHealth(client: VaultClient): Promise<'up' | 'sealed' | 'down'> {
   try {
@@ -38,6 +38,13 @@ async function checkServer(client: VaultClient): Promise<void> {
   if (pick(answer.body, 'sealed') !== false) throw sealed()
 }
 
+/** Whether there is a KV version 2 or transit of that name. @throws as the question fails */
+export async function isMount(api: VaultApi, kind: 'kv' | 'transit', mount: string): Promise<boolean> {
+  const { status, body } = await api.request({ method: 'GET', path: `/sys/internal/ui/mounts/${mount}` })
+  if (status !== 200 || pick(body, 'data', 'type') !== kind) return false
+  return kind === 'transit' || pick(body, 'data', 'options', 'version') === '2'
+}
+
 /** The answer to a path without a mount and to one without any right on it is the same 403. */
 async function checkMount(api: VaultApi, field: 'kv' | 'transit', mount: string): Promise<void> {
   const wrong = (): SallyportError =>
@@ -47,15 +54,12 @@ async function checkMount(api: VaultApi, field: 'kv' | 'transit', mount: string)
         ? 'there is no KV version 2 mount of this name, or the login has no right on it'
         : 'there is no transit mount of this name, or the login has no right on it',
     )
-  const answer = await api
-    .request({ method: 'GET', path: `/sys/internal/ui/mounts/${mount}` })
-    .catch((error: unknown) => {
-      throw error instanceof SallyportError && error.code === 'secrets_denied' && error.cause === undefined
-        ? wrong()
-        : error
-    })
-  if (answer.status !== 200 || pick(answer.body, 'data', 'type') !== field) throw wrong()
-  if (field === 'kv' && pick(answer.body, 'data', 'options', 'version') !== '2') throw wrong()
+  const there = await isMount(api, field, mount).catch((error: unknown) => {
+    throw error instanceof SallyportError && error.code === 'secrets_denied' && error.cause === undefined
+      ? wrong()
+      : error
+  })
+  if (!there) throw wrong()
 }
 
 /** Make the key where it is missing and the login may; usually only setup.mjs may. */

@@ -55,21 +55,31 @@ function clientOf({ addresses, namespace }: VaultOptions, deps: VaultDeps): Vaul
   return sole !== undefined && others.length === 0 ? sole : clusterClient(nodes, deps)
 }
 
-/** KV version 2 and transit of a Vault or OpenBao as a place for secrets. Makes no request by itself. */
-function vaultBackend(options: VaultOptions, groups: readonly VaultGroup[], deps: VaultDeps): Backend {
+/** The three logins of a vault, each with its way of asking. Makes no request by itself. @throws config_invalid */
+export function connectVault(options: VaultOptions, deps: VaultDeps) {
+  for (const address of options.addresses) checkAddress(address)
+  checkName('vault.mounts.kv', options.mounts.kv)
+  checkName('vault.mounts.transit', options.mounts.transit)
   const client = clientOf(options, deps)
   const logins = logIns(options, client, deps)
   const outage: Outage = { on: false }
   const api = (role: Role): VaultApi => createVaultApi({ ...deps, role, client, login: logins[role], outage })
   const apis = { runtime: api('runtime'), connecting: api('connecting'), keeper: api('keeper') }
+  const close = async () => {
+    await Promise.all([...new Set(Object.values(logins))].map((login) => login.close()))
+  }
+  return { client, logins, apis, close }
+}
+
+/** KV version 2 and transit of a Vault or OpenBao as a place for secrets. */
+function vaultBackend(options: VaultOptions, groups: readonly VaultGroup[], deps: VaultDeps): Backend {
+  const { client, apis, close } = connectVault(options, deps)
   return {
     ...kvStore(apis, options.mounts),
     ...transitKeys(apis, options.mounts),
     check: () => checkVault({ client, apis, mounts: options.mounts, groups }),
     health: () => vaultHealth(client),
-    async close() {
-      await Promise.all([...new Set(Object.values(logins))].map((login) => login.close()))
-    },
+    close,
   }
 }
 
@@ -83,9 +93,6 @@ export async function openVaultSecrets(
   options: VaultOptions & { readonly tenant: string; readonly groups: readonly string[] },
   deps: VaultDeps,
 ): Promise<Secrets> {
-  for (const address of options.addresses) checkAddress(address)
-  checkName('vault.mounts.kv', options.mounts.kv)
-  checkName('vault.mounts.transit', options.mounts.transit)
   const groups = options.groups.map((group) => ({
     tenant: slug(options.tenant, 'tenant'),
     group: slug(group, 'group'),

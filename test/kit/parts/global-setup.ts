@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node'
+import { type Chromium, obtainChromium } from './chromium.ts'
 import { type Clients, obtainClients } from './clients.ts'
 import { obtainConformanceSuite } from './conformance.ts'
 import { obtainInspector } from './inspector.ts'
@@ -17,6 +18,7 @@ export interface StartedParts {
   readonly recipes?: Recipes
   /** The folder with the MCP Inspector. */
   readonly inspector?: string
+  readonly chromium?: Chromium
 }
 
 declare module 'vitest' {
@@ -41,6 +43,7 @@ export async function setup(project: TestProject): Promise<Stop> {
     conformance(),
     recipes(),
     inspector(),
+    chromium(),
   ]
   const results = await Promise.allSettled(pending)
   const failures = results
@@ -93,6 +96,11 @@ async function recipes(): Promise<Pick<StartedParts, 'recipes'>> {
 async function inspector(): Promise<Pick<StartedParts, 'inspector'>> {
   const found = await obtainInspector()
   return found === undefined ? skipped('MCP Inspector') : { inspector: found }
+}
+
+async function chromium(): Promise<Pick<StartedParts, 'chromium'>> {
+  const found = await obtainChromium()
+  return found === undefined ? skipped('Chromium') : { chromium: found }
 }
 
 function skipped(part: string): Record<string, never> {

@@ -50,9 +50,24 @@ const nginx: Tool = {
   find: () => (version('nginx', '-v').includes('nginx/') ? 'nginx' : undefined),
 }
 
+const chromium: Tool = {
+  name: 'Chromium',
+  packages: ['chromium', 'chromium-browser'],
+  formula: '--cask chromium',
+  find: () =>
+    [
+      'chromium',
+      'chromium-browser',
+      'google-chrome',
+      '/Applications/Chromium.app/Contents/MacOS/Chromium',
+      '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    ].find((program) => /^(?:Chromium|Google Chrome) \d/m.test(version(program, '--version'))),
+}
+
 /** Go 1.25 or newer, which the MCP SDK asks for. */
 export const hasGo = (): boolean => Number(/ go1\.(\d+)/.exec(version('go', 'version'))?.[1]) >= 25
 export const hasJava = (): boolean => java.find() !== undefined
+export const hasChromium = (): boolean => chromium.find() !== undefined
 export const hasPython = (): boolean => python.find() !== undefined
 /** What wheels with native code are made for: implementation, version and platform, such as `cpython-311-linux-x86_64`. */
 export const pythonTag = (): string =>
@@ -64,6 +79,7 @@ export const pythonTag = (): string =>
 export const findJava = (): Promise<string> => found(java)
 export const findMaven = (): Promise<string> => found(maven)
 export const findPython = (): Promise<string> => found(python)
+export const findChromium = (): Promise<string> => found(chromium)
 export const findCurl = (): Promise<string> => found(curl)
 export const findNginx = (): Promise<string> => found(nginx)
 
