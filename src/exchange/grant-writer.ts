@@ -47,10 +47,12 @@ interface Writing {
   /** Why it is given up. */
   over?: 'cut' | 'closed'
   failure?: unknown
+  /** Resolves when a try has failed. */
+  readonly failed: PromiseWithResolvers<undefined>
   readonly woken: AbortController
 }
 
-/** Milliseconds that a caller waits for a store that is away. */
+/** Milliseconds that a caller waits for a store that was found to be away. */
 const patience = 2000
 /** Milliseconds between tries. A successor under our claim waits longer than the last. */
 const pauses = [100, 300, 1000] as const
@@ -80,7 +82,7 @@ async function tryOnce(writing: Writing, deps: WriterDeps): Promise<LiveGrant | 
 }
 
 /** Until it is done. @throws secrets_destroyed, cut; anything once it is the last try */
-async function run(writing: Writing, failed: () => void, deps: WriterDeps): Promise<LiveGrant> {
+async function run(writing: Writing, deps: WriterDeps): Promise<LiveGrant> {
   for (let attempt = 0; ; attempt++) {
     if (writing.over === 'cut') throw new SallyportError('cut')
     const isLast = writing.over === 'closed'
@@ -89,9 +91,8 @@ async function run(writing: Writing, failed: () => void, deps: WriterDeps): Prom
       if (written !== undefined) return written
     } catch (error) {
       if (isLast || isCode(error, 'secrets_destroyed')) throw error
-      const isFirst = writing.failure === undefined
       writing.failure = error
-      if (isFirst) failed()
+      writing.failed.resolve(undefined)
       const pause = pauses[attempt] ?? pauses[2]
       await wait(pause, undefined, { ref: false, signal: writing.woken.signal }).catch(() => undefined)
     }
@@ -101,14 +102,16 @@ async function run(writing: Writing, failed: () => void, deps: WriterDeps): Prom
 /** @throws what the store said last, when patience is at its end */
 async function patiently(writing: Writing, done: Promise<LiveGrant>): Promise<LiveGrant> {
   const ended = new AbortController()
-  const late = wait(patience, undefined, { signal: ended.signal }).then(() => {
+  const late = async (): Promise<never> => {
+    await writing.failed.promise
+    await wait(patience, undefined, { signal: ended.signal })
     // Nobody is left to narrow it.
     writing.grant = withoutClaim(writing.grant)
     const { failure } = writing
     throw failure instanceof SallyportError ? failure : new SallyportError('secrets_unavailable', {}, failure)
-  })
+  }
   try {
-    return await Promise.race([done, late])
+    return await Promise.race([done, late()])
   } finally {
     ended.abort()
   }
@@ -149,30 +152,27 @@ export function createGrantWriter(deps: WriterDeps): GrantWriter {
   const open: Open = new Map()
   let waiting = 0
 
-  const tell = (by: 1 | -1): void => {
+  const count = (by: 1 | -1): void => {
     waiting += by
     metrics.unsavedGrants.set(waiting)
   }
 
-  async function watched(key: string, writing: Writing): Promise<LiveGrant> {
-    const failed = (): void => {
-      tell(1)
-      log.error('a refreshed grant could not be written and waits in memory', {}, writing.failure)
-    }
-    try {
-      return await run(writing, failed, deps)
-    } finally {
-      open.delete(key)
-      if (writing.failure !== undefined) tell(-1)
-    }
+  async function alarm(writing: Writing, done: Promise<LiveGrant>): Promise<void> {
+    await writing.failed.promise
+    count(1)
+    log.error('a refreshed grant could not be written and waits in memory', {}, writing.failure)
+    await done.catch(() => undefined)
+    count(-1)
   }
 
   return {
     write(refreshed) {
       const key = placeKey(refreshed.task.place)
-      const writing: Writing = { ...refreshed, woken: new AbortController() }
-      const done = watched(key, writing)
+      const signals = { failed: Promise.withResolvers<undefined>(), woken: new AbortController() }
+      const writing: Writing = { ...refreshed, ...signals }
+      const done = run(writing, deps).finally(() => open.delete(key))
       open.set(key, { writing, done })
+      void alarm(writing, done)
       return patiently(writing, done)
     },
     pending(task) {

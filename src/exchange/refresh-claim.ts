@@ -46,8 +46,8 @@ const writeTime = 4
  * providers forgive a refresh token that is used twice.
  */
 const claimLife = 2 * callTimeout + writeTime
-/** How far the wall clocks of two replicas may differ, in seconds. */
-const skew = 30
+/** How far the wall clocks of two replicas may be apart, in seconds: each half a minute, in either direction. */
+const skew = 60
 /**
  * Seconds between taking a claim over and using the refresh token under it. A holder who lives, but could not reach
  * the store, tries to write at shorter intervals (`grant-writer.ts`), and what he has is newer.
@@ -63,8 +63,12 @@ export function claimed(grant: Grant, { owner, clock }: Pick<ClaimDeps, 'owner' 
   return { ...grant, claim: { owner, until: epoch(clock.now() + claimLife) } }
 }
 
-function jitter({ random }: Pick<ClaimDeps, 'random'>): number {
-  return 50 + (random(1)[0] ?? 0) / 4
+/**
+ * Milliseconds until the store is asked again: 50, 100 … 1000, and up to half more by chance. Most refreshes are over
+ * after the first; where many grants end at once, the store has enough to do.
+ */
+function pollPause(polls: number, { random }: Pick<ClaimDeps, 'random'>): number {
+  return Math.min(1000, 50 * 2 ** polls) * (1 + (random(1)[0] ?? 0) / 510)
 }
 
 export async function readLive(
@@ -92,16 +96,16 @@ export type Claimed = LiveGrant &
  */
 export async function claim(task: RefreshTask, before: LiveGrant, deps: ClaimDeps): Promise<Claimed> {
   const { secrets, clock } = deps
-  let watched = { version: 0, since: clock.monotonic() }
+  let watched = { version: 0, since: clock.monotonic(), polls: 0 }
   for (let stored = before; ; stored = await readLive(task, deps)) {
     const { version, grant } = stored
     if (grant.status === 'reauth_required') throw new SallyportError('reauth_required')
     if (grant.gen > before.grant.gen && grant.at !== undefined) return { ...stored, ours: false }
     const now = clock.monotonic()
-    if (watched.version !== version) watched = { version, since: now }
+    if (watched.version !== version) watched = { version, since: now, polls: 0 }
     const other = grant.claim?.owner === deps.owner ? undefined : grant.claim
     if (other !== undefined && !isOver(other, now - watched.since, deps)) {
-      await wait(jitter(deps))
+      await wait(pollPause(watched.polls++, deps))
       continue
     }
     try {

@@ -11,9 +11,11 @@ import realm from './keycloak/realm.json' with { type: 'json' }
 import type { Chromium } from './parts/chromium.ts'
 import type { Clients } from './parts/clients.ts'
 import { admin } from './parts/keycloak.ts'
+import { type OpenBaoCluster, startOpenBaoClusterAt } from './parts/openbao-cluster.ts'
 import { type BaoAddress, type OpenBao, type OpenBaoOptions, startOpenBaoAt } from './parts/openbao.ts'
 import type { Recipes } from './parts/recipes.ts'
 
+export type { OpenBaoCluster } from './parts/openbao-cluster.ts'
 export { type BaoAddress, bao, mountKv, type OpenBao } from './parts/openbao.ts'
 
 /** Confidential clients of the realm; what each is for stands in its description in realm.json. */
@@ -77,10 +79,19 @@ function keycloakPart(baseUrl: string): KeycloakPart {
 
 /** An OpenBao of the test's own, to seal, kill or restart. The test stops it (`afterAll(() => server.stop())`). */
 export async function startOpenBao(options: OpenBaoOptions = { seal: 'shamir' }): Promise<OpenBao> {
+  return startOpenBaoAt(openBaoBinary(), options)
+}
+
+/** Three nodes of the test's own, all of them voters. The test stops them. It takes half a minute. */
+export async function startOpenBaoCluster(): Promise<OpenBaoCluster> {
+  return startOpenBaoClusterAt(openBaoBinary())
+}
+
+function openBaoBinary(): string {
   const { openbao } = inject('parts')
   if (openbao === undefined)
     throw new Error('OpenBao is not here: skip this suite if parts().openbao is undefined')
-  return startOpenBaoAt(openbao.binary, options)
+  return openbao.binary
 }
 
 function keycloak(): KeycloakPart {

@@ -41,8 +41,6 @@ export const vaultDeps: VaultDeps = {
   random: randomBytes,
 }
 
-let made = 0
-
 /** A tenant set up on mounts that no other test has. */
 export async function setUpTenant(
   at: BaoAddress,
@@ -51,16 +49,18 @@ export async function setUpTenant(
     readonly groups?: readonly string[]
     readonly like?: VaultOptions
     readonly ttl?: string
+    /** What the logins are for; their policies are rewritten by whoever sets up the same tenant under the same name. */
+    readonly name?: string
   } = {},
 ): Promise<VaultOptions & { readonly tenant: string; readonly groups: readonly string[] }> {
-  const { tenant = 'acme', groups = ['crm', 'hr'], ttl = '20m' } = input
-  const suffix = `${process.pid}-${(made += 1)}`
+  const { tenant = 'acme', groups = ['crm', 'hr'], ttl = '20m', name = 'sallyport' } = input
+  const suffix = randomBytes(4).toString('hex')
   const mounts = input.like?.mounts ?? { kv: `kv-${suffix}`, transit: `transit-${suffix}` }
   const approle = input.like?.logins.runtime.mount ?? `approle-${suffix}`
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-logins-'))
   try {
     const report = await runSetup(at, [
-      ...['--tenant', tenant, ...groups.flatMap((group) => ['--group', group])],
+      ...['--name', name, '--tenant', tenant, ...groups.flatMap((group) => ['--group', group])],
       ...['--kv', mounts.kv, '--transit', mounts.transit, '--approle', approle],
       ...['--token-ttl', ttl, '--secret-dir', folder],
     ])
