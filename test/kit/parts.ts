@@ -45,10 +45,11 @@ export interface Parts {
   /** The folder with the MCP Inspector. */
   readonly inspector?: string
   readonly chromium?: Chromium
+  readonly envoy?: string
 }
 
 export function parts(): Parts {
-  const { openbao, keycloak, clients, conformance, recipes, inspector, chromium } = inject('parts')
+  const { openbao, keycloak, clients, conformance, recipes, inspector, chromium, envoy } = inject('parts')
   return {
     ...(openbao === undefined ? {} : { openbao: { address: openbao.address, rootToken: openbao.rootToken } }),
     ...(keycloak === undefined ? {} : { keycloak: keycloakPart(keycloak.baseUrl) }),
@@ -57,6 +58,7 @@ export function parts(): Parts {
     ...(recipes === undefined ? {} : { recipes }),
     ...(inspector === undefined ? {} : { inspector }),
     ...(chromium === undefined ? {} : { chromium }),
+    ...(envoy === undefined ? {} : { envoy }),
   }
 }
 

@@ -562,7 +562,7 @@ export const catalogue = {
   proxy_host: wrong(
     proxy,
     'url: the proxy changes Host: {path} came for another name than {host}.',
-    'Host at the proxy (nginx: proxy_set_header Host $host; Envoy: no host rewrite)',
+    'Host at the proxy (nginx: proxy_set_header Host $http_host; Envoy: no host rewrite)',
   ),
   proxy_path: wrong(
     proxy,

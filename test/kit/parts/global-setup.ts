@@ -2,6 +2,7 @@ import type { TestProject } from 'vitest/node'
 import { type Chromium, obtainChromium } from './chromium.ts'
 import { type Clients, obtainClients } from './clients.ts'
 import { obtainConformanceSuite } from './conformance.ts'
+import { obtainEnvoy } from './envoy.ts'
 import { obtainInspector } from './inspector.ts'
 import { obtainKeycloak, startKeycloak } from './keycloak.ts'
 import { obtainOpenBao, startOpenBaoAt } from './openbao.ts'
@@ -19,6 +20,7 @@ export interface StartedParts {
   /** The folder with the MCP Inspector. */
   readonly inspector?: string
   readonly chromium?: Chromium
+  readonly envoy?: string
 }
 
 declare module 'vitest' {
@@ -44,6 +46,7 @@ export async function setup(project: TestProject): Promise<Stop> {
     recipes(),
     inspector(),
     chromium(),
+    envoy(),
   ]
   const results = await Promise.allSettled(pending)
   const failures = results
@@ -101,6 +104,11 @@ async function inspector(): Promise<Pick<StartedParts, 'inspector'>> {
 async function chromium(): Promise<Pick<StartedParts, 'chromium'>> {
   const found = await obtainChromium()
   return found === undefined ? skipped('Chromium') : { chromium: found }
+}
+
+async function envoy(): Promise<Pick<StartedParts, 'envoy'>> {
+  const found = await obtainEnvoy()
+  return found === undefined ? skipped('Envoy') : { envoy: found }
 }
 
 function skipped(part: string): Record<string, never> {
