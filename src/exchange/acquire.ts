@@ -127,7 +127,9 @@ async function flyLinked(key: string, need: Need, deps: AcquireDeps): Promise<Cr
   const consent = link.consent === undefined ? {} : { consent: link.consent }
   const work = { ...workOf(need, id), ...consent }
   checkGate(work, need.rev, deps)
-  const owner = ownerOf(need, 'principal', id)
+  // Servers of one vault group share an account: it ends with the one at which it was linked, not with each of them.
+  const here = ownerOf(need, 'principal', id)
+  const owner = { ...here, server: link.connection.server }
   const shared = connectionKey(need, id)
   const under = { owner, rev: need.rev }
   const credential =
@@ -149,7 +151,7 @@ async function flyLinked(key: string, need: Need, deps: AcquireDeps): Promise<Cr
   const kept = deps.cache.get(shared, deps.clock.now())
   if (kept?.credential === credential) {
     const { client } = need.access.session
-    deps.cache.put(key, { ...kept, credential: mine, owner: { ...owner, client, ...consent } })
+    deps.cache.put(key, { ...kept, credential: mine, owner: { ...here, client, ...consent } })
   }
   return mine
 }

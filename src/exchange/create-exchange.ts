@@ -12,7 +12,7 @@ import { createCredentialCache } from './credential-cache.ts'
 import type { ExchangeDeps, ExchangeSlice } from './deps.ts'
 import type { Exchange } from './exchange.ts'
 import { createFlights } from './flights.ts'
-import { createGiveBack, type GiveBack } from './give-back.ts'
+import { createGiveBack } from './give-back.ts'
 import { createGrantRequests } from './grant-request.ts'
 import { settlePending } from './pending.ts'
 import { createRefresher } from './refresh.ts'
@@ -31,14 +31,12 @@ function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
     servers,
     clock: deps.clock,
   })
-  const giveBackAll = createGiveBack({ ...deps, servers })
-  const giveBack: GiveBack = (from, token) => giveBackAll(from, { rt: token })
+  const giveBack = createGiveBack({ ...deps, servers })
   const cache = createCredentialCache()
   return {
     ...deps,
     requestToken,
     giveBack,
-    giveBackAll,
     registrations,
     servers,
     url: deps.introduction.url,

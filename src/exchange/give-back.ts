@@ -1,4 +1,4 @@
-import type { Clock, GrantPlace, GuardedFetch, Secret } from '../model/index.ts'
+import type { Clock, GrantPlace, GuardedFetch } from '../model/index.ts'
 import type { AuthorizationServers } from './authorization-server.ts'
 import type { Registration } from './registration.ts'
 import type { ExchangeDeps } from './deps.ts'
@@ -12,11 +12,8 @@ export interface GivenBack {
   readonly at: Registration
 }
 
-/** Revoke a refresh token at the provider. Returns at once, never throws. */
-export type GiveBack = (from: GivenBack, token: Secret) => void
-
-/** The same with all that came. */
-export type GiveBackAll = (from: GivenBack, tokens: Tokens) => void
+/** Revoke them at the provider. Returns at once, never throws. */
+export type GiveBack = (from: GivenBack, tokens: Tokens) => void
 
 /** At once where the provider answers; else it is sealed, and the provider is asked again until it does. */
 export function createGiveBack(
@@ -25,7 +22,7 @@ export function createGiveBack(
     readonly fetch: GuardedFetch
     readonly clock: Clock
   },
-): GiveBackAll {
+): GiveBack {
   const { log, revokeLater } = deps
   async function giveBack({ place, at }: GivenBack, tokens: Tokens): Promise<void> {
     const { outcome } = await revokeTokens(at, tokens, deps)
@@ -33,7 +30,7 @@ export function createGiveBack(
   }
   return (from, tokens) => {
     giveBack(from, tokens).catch((error: unknown) => {
-      log.error('a refresh token that must not be kept is still good at its provider', {}, error)
+      log.error('tokens that must not be kept are still good at their provider', {}, error)
     })
   }
 }

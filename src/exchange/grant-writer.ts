@@ -69,7 +69,7 @@ async function tryOnce(writing: Writing, deps: WriterDeps): Promise<LiveGrant | 
   }
   const winner = await deps.secrets.read(task.place)
   if (winner?.grant === undefined) {
-    if (grant.rt !== undefined) deps.giveBack(task, grant.rt)
+    deps.giveBack(task, grant)
     throw new SallyportError('secrets_destroyed')
   }
   if (winner.grant.gen < grant.gen) {
@@ -141,7 +141,7 @@ function dropCut(scope: Scope, open: Open, { giveBack }: Pick<WriterDeps, 'giveB
     if (!reaches(scope, task.flight.owner) || barredBy(task.flight) !== 'cut') continue
     writing.over = 'cut'
     writing.woken.abort()
-    if (grant.rt !== undefined) giveBack(task, grant.rt)
+    giveBack(task, grant)
     dropped++
   }
   return dropped

@@ -94,7 +94,7 @@ async function takeWinner(keeping: Keeping, issued: Issued, deps: KeepDeps): Pro
     winner?.grant !== undefined && (winner.grant.exp ?? Number.POSITIVE_INFINITY) > deps.clock.now()
   if (usable) return { ...madeOf(winner.grant, place, deps), how: 'stored' }
   if (winner?.grant === undefined && issued.refreshToken !== undefined)
-    deps.giveBack({ place, at: source }, issued.refreshToken)
+    deps.giveBack({ place, at: source }, { rt: issued.refreshToken })
   throw new SallyportError('secrets_conflict')
 }
 
@@ -150,7 +150,7 @@ export async function exchangeAndKeep(keeping: Keeping, deps: KeepDeps): Promise
     flight.still()
     return await keep(keeping, issued, deps)
   } catch (error) {
-    if (isBarred(flight)) deps.giveBack({ place: keeping.place, at: source }, refreshToken)
+    if (isBarred(flight)) deps.giveBack({ place: keeping.place, at: source }, { rt: refreshToken })
     throw error
   }
 }

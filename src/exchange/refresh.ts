@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { type Grant, SallyportError, type Scope, type Secret } from '../model/index.ts'
+import { type Grant, SallyportError, type Scope } from '../model/index.ts'
 import { createTurns } from '../storage/index.ts'
 import type { Backoff } from './backoff.ts'
 import type { Broad, Issued } from './flavours/flavour.ts'
@@ -77,11 +77,15 @@ async function afterRefusal(
 }
 
 /** Nothing fresh may stay behind, here or at the provider, once it was cut. */
-function checkCut(task: RefreshTask, fresh: Secret | undefined, running: Running): void {
+function checkCut(task: RefreshTask, answer: Issued | Broad, running: Running): void {
   if (barredBy(task.flight) !== 'cut') return
-  if (fresh !== undefined) running.giveBack(task, fresh)
+  const { refreshToken: rt } = answer
+  const { secret: at, expiresAt: exp } = 'subject' in answer ? broadToken(answer) : answer
+  running.giveBack(task, { at, ...(rt && { rt }), ...(exp === undefined ? {} : { exp }) })
   throw new SallyportError('cut')
 }
+
+const broadToken = ({ subject: { token: secret, expiresAt } }: Broad) => ({ secret, expiresAt })
 
 /** The grant with a fresh refresh token, and no access token yet. */
 function rotated(task: RefreshTask, before: Grant, answer: Issued | Broad): Grant {
@@ -127,7 +131,7 @@ async function keep(
   }
   const grant = underClaim(next, running)
   const kept = await running.writer.write({ task, grant, version })
-  checkCut(task, answer.refreshToken, running)
+  checkCut(task, answer, running)
   return kept.grant === grant ? narrowAndWrite(task, answer, kept, running) : kept
 }
 
@@ -146,9 +150,9 @@ async function refreshInTurn(task: RefreshTask, stored: LiveGrant, running: Runn
     await release(task, claimed, running)
     throw error
   }
-  checkCut(task, answer.refreshToken, running)
+  checkCut(task, answer, running)
   const kept = await keep(task, answer, claimed, running)
-  checkCut(task, answer.refreshToken, running)
+  checkCut(task, answer, running)
   task.flight.still()
   return kept.grant
 }

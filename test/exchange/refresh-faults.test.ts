@@ -1,17 +1,19 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Exchange } from '../../src/exchange/index.ts'
-import { exchangePlace } from '../../src/exchange/place.ts'
+import { consentId } from '../../src/exchange/consents.ts'
+import { connectionId, exchangePlace, linkedPlace, registrationKey } from '../../src/exchange/place.ts'
 import {
   type Downstream,
   epoch,
   type GrantPlace,
   SallyportError,
   type Scope,
+  Secret,
   type StoredGrant,
 } from '../../src/model/index.ts'
 import { oauthError, type ProviderCall } from '../kit/provider.ts'
-import { codeOf, exchanged, type Rig, reveal, rig, type Who } from './rig.ts'
+import { client, codeOf, exchanged, type Rig, reveal, rig, server, type Who } from './rig.ts'
 
 const kept = ({ provider }: Rig): Downstream => exchanged(provider.issuer, { refresh: true })
 
@@ -114,7 +116,10 @@ describe('a provider that fails', { timeout: 30_000 }, () => {
     it.provider.knobs.respond = ({ endpoint }) =>
       endpoint === 'revoke' ? new Response(null, { status: 503 }) : undefined
     await expect.poll(() => it.revokedLater.length).toBe(1)
-    expect(it.revokedLater).toEqual([...it.provider.alive])
+    expect(JSON.parse(it.revokedLater[0]!)).toMatchObject({
+      rt: [...it.provider.alive][0],
+      at: expect.any(String),
+    })
   })
 })
 
@@ -143,6 +148,71 @@ describe('what is no cut loses no grant', { timeout: 30_000 }, () => {
       expect(stored(it)?.grant).not.toHaveProperty('claim')
     },
   )
+})
+
+describe('a linked account that servers share', { timeout: 30_000 }, () => {
+  const tracker = (it: Rig): Downstream => ({
+    ...kept(it),
+    name: 'tracker',
+    credential: { kind: 'linked', issuer: it.provider.issuer, client, scope: ['orders.read'], origins: [] },
+  })
+
+  /** Linked at `crm`, and agreed to at both; its access token has ended. */
+  async function linked(it: Rig, rt: string) {
+    it.provider.knobs.metadata = {
+      authorization_endpoint: `${it.provider.issuer}/authorize`,
+      code_challenge_methods_supported: ['S256'],
+    }
+    const { principal } = it.session()
+    const to = tracker(it)
+    const where = linkedPlace({ server, downstream: to }, principal, '')
+    const connection = connectionId(where)
+    const common = { server: server.name, rev: 0, scopes: ['orders.read'] }
+    await it.connections.put({
+      ...common,
+      id: connection,
+      place: where,
+      kind: 'linked',
+      createdAt: it.clock.now(),
+      status: 'active',
+    })
+    for (const name of ['crm', 'hr']) {
+      const of = { principal, registration: 'chat', server: name, downstream: to.name }
+      const consent = { ...common, ...of, id: consentId(of), client: 'chat', connection, at: it.clock.now() }
+      await it.consents.put(consent)
+    }
+    const registration = registrationKey({ issuer: it.provider.issuer, client })
+    const exp = epoch(it.clock.now() - 10)
+    const grant = { v: 1, gen: 1, exp, status: 'active', rev: 0, registration, scopes: ['orders.read'] } as const
+    await it.secrets.create(where, { ...grant, rt: new Secret(rt, 'refresh token') }, 0)
+    return { where, needAt: (name: string) => ({ ...it.need(to), server: { ...server, name } }) }
+  }
+
+  test('is refreshed once, though each asks for itself', async () => {
+    const it = await expired()
+    const rt = stored(it)?.grant?.rt?.reveal() ?? ''
+    const { needAt } = await linked(it, rt)
+    const all = await Promise.all(['crm', 'hr'].map(async (name) => it.exchange.acquire(needAt(name))))
+    expect(new Set(all.map(reveal)).size).toBe(1)
+    expect(refreshes(it)).toBe(1)
+  })
+
+  test('outlives a cut of one that uses it, also in the middle of its refresh', async () => {
+    const it = await expired()
+    const { where, needAt } = await linked(it, stored(it)?.grant?.rt?.reveal() ?? '')
+    const { reached, go } = holding(it)
+    const waiting = codeOf(() => it.exchange.acquire(needAt('hr')))
+    await reached
+    const scope: Scope = { kind: 'server', tenant: 'acme', server: 'hr' }
+    it.gate.cut(scope)
+    it.exchange.bar(scope)
+    go()
+    expect(await waiting).toBe('cut')
+    it.provider.knobs.respond = undefined
+    await it.exchange.acquire(needAt('crm'))
+    expect(it.provider.revoked).toEqual([])
+    expect(it.secrets.peek(where)?.grant).toMatchObject({ gen: 2, status: 'active' })
+  })
 })
 
 describe('an access token that does not live long', { timeout: 30_000 }, () => {

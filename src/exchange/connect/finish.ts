@@ -10,7 +10,7 @@ import {
 } from '../../model/index.ts'
 import type { AuthorizationServers } from '../authorization-server.ts'
 import { authorizationCode, type Linked } from '../flavours/linked.ts'
-import type { GiveBackAll } from '../give-back.ts'
+import type { GiveBack } from '../give-back.ts'
 import type { RequestToken } from '../grant-request.ts'
 import { linkedPlace } from '../place.ts'
 import type { Tokens } from '../providers/provider.ts'
@@ -35,7 +35,7 @@ export interface FinishDeps extends KeepLinkedDeps {
   readonly servers: Pick<AuthorizationServers, 'metadata'>
   readonly requestToken: RequestToken
   readonly fetch: GuardedFetch
-  readonly giveBackAll: GiveBackAll
+  readonly giveBack: GiveBack
 }
 
 const failed = (field: string): SallyportError => new SallyportError('connect_failed', { field })
@@ -107,7 +107,7 @@ function giveBack(
   at: LinkedRegistration,
   deps: FinishDeps,
 ): void {
-  deps.giveBackAll({ place: linkedPlace({ server, downstream }, principal, ''), at }, tokensOf(linked))
+  deps.giveBack({ place: linkedPlace({ server, downstream }, principal, ''), at }, tokensOf(linked))
 }
 
 /**
