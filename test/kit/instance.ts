@@ -37,11 +37,11 @@ export async function freePorts(): Promise<Ports> {
   return { egress, gateway, public: pages, admin, telemetry }
 }
 
-type Front = 'egress' | 'gateway' | 'public'
+type Front = 'egress' | 'gateway' | 'public' | `https://${string}`
 
 /** The parts of a configuration that every test needs; the rest is the test's. `front`: the face that clients reach. */
 export function configuration(ports: Ports, rest: string, front: Front = 'egress'): string {
-  return `url: http://127.0.0.1:${ports[front]}
+  return `url: ${front.startsWith('https:') ? front : `http://127.0.0.1:${ports[front as keyof Ports]}`}
 listen: { egress: "127.0.0.1:${ports.egress}", gateway: "127.0.0.1:${ports.gateway}", public: "127.0.0.1:${ports.public}", admin: "127.0.0.1:${ports.admin}", telemetry: "127.0.0.1:${ports.telemetry}" }
 data: ./data
 ${rest}`
@@ -68,7 +68,7 @@ const portTaken = (error: unknown): boolean =>
 /** Both forms run in the test's own process, on the wiring of the program, with real listeners. */
 export async function startInstance(input: {
   readonly form: 'single' | 'dev'
-  /** The face that the instance's URL names; the egress where nothing is said. */
+  /** The face that the instance's URL names, or the URL; the egress where nothing is said. */
   readonly front?: Front
   /** The instance's URL, where something stands before its faces. */
   readonly url?: string

@@ -115,9 +115,7 @@ describe('a client that the configuration names', () => {
   it('is known by the host that only it has, though it registered itself; by loopback it is not', async () => {
     const world = await startWorld({ more })
     const desk = await world.register({ redirect_uris: ['https://desk.acme.example/cb', callback] })
-    const browser = world.browser('https://desk.acme.example/')
-    await world.visit(browser, alice).catch(() => undefined)
-    const page = await world.browser()
+    const page = world.browser()
     await world.visit(page, alice)
     const named = pageOf(
       await page.open(world.request(desk, { redirect_uri: 'https://desk.acme.example/cb' })),
@@ -153,9 +151,7 @@ describe('a person', () => {
     const world = await startWorld({ servers, login })
     const browser = world.browser()
     const client = await world.register()
-    const first = await walk(browser, world.request(client), { as: bob }).catch(
-      (error: Error) => error.message,
-    )
+    const first = await walk(browser, world.request(client), { as: bob }).catch(String)
     expect(first).toContain('403')
     const page = pageOf(await browser.open(world.request(client)))
     expect([page.status, page.says]).toEqual([403, expect.stringContaining('not_allowed')])
@@ -189,9 +185,7 @@ describe('a person', () => {
     })
     expect(cut.status).toBe(200)
     const before = world.idp.asked.length
-    const again = await walk(browser, world.request(client), { as: alice }).catch(
-      (error: Error) => error.message,
-    )
+    const again = await walk(browser, world.request(client), { as: alice }).catch(String)
     const prompts = world.idp.asked
       .slice(before)
       .flatMap(({ endpoint, form }) => (endpoint === 'authorize' ? [form['prompt']] : []))

@@ -54,6 +54,10 @@ export interface WorldOptions {
   readonly more?: string
   readonly lookup?: Lookup
   readonly files?: Readonly<Record<string, string>>
+  /** Where people reach it; the gateway itself where it is left out. */
+  readonly url?: `https://${string}`
+  /** That of an instance before, whose keys it goes on with. */
+  readonly folder?: string
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -62,9 +66,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const log: string[] = []
   const running = await startInstance({
     form: 'single',
-    front: 'gateway',
+    front: options.url ?? 'gateway',
     log: createLog({ level: 'debug', stream: { write: (line: string) => log.push(line) } }),
     files: { key: 'a key of thirty-two bytes or more', secret, ...options.files },
+    ...(options.folder === undefined ? {} : { folder: options.folder }),
     ...(options.lookup === undefined ? {} : { machine: { lookup: options.lookup } }),
     config: () => `key: file:key
 login: { issuer: "${idp.issuer}", client: { id: ${id}, secret: file:secret }${options.login === undefined ? '' : `, ${options.login}`} }
@@ -153,13 +158,21 @@ export interface MetadataHost {
   serve(path: string, document: unknown, headers?: Readonly<Record<string, string>>): string
 }
 
+/** One for all: of two roots with one name the first is asked. */
+const certificate = certificateFor('client.example')
+let trusted = false
+
+function trust(): void {
+  if (!trusted) setDefaultCACertificates([...getCACertificates('default'), certificate.cert])
+  trusted = true
+}
+
 /** A host of client metadata at `https://client.example`, whose certificate this process trusts. */
 export async function startMetadataHost(): Promise<MetadataHost> {
-  const { key, cert } = certificateFor('client.example')
-  setDefaultCACertificates([...getCACertificates('default'), cert])
+  trust()
   const asked: string[] = []
   const answers: MetadataHost['answers'] = new Map()
-  const server = createServer({ key, cert }, (request, response) => {
+  const server = createServer(certificate, (request, response) => {
     asked.push(request.url ?? '')
     const answer = answers.get(request.url ?? '')
     if (answer === undefined) response.writeHead(404).end()

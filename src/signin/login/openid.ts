@@ -96,8 +96,12 @@ export function createUpstream(slice: UpstreamSlice, deps: UpstreamDeps): Upstre
       const answer = await redeem(config, callback, trip).catch((error: unknown) => {
         throw failureOf(error, deps.log)
       })
+      const claims = { ...answer.claims() }
       checkAlgorithm(answer.id_token, slice.algorithms)
-      return { claims: { ...answer.claims() }, tokens: tokensOf(answer) }
+      // OpenID Connect Core §3.1.3.7: whoever it was made for is us, also where it names one audience.
+      if (claims['azp'] !== undefined && claims['azp'] !== slice.client.id)
+        throw new SallyportError('login_answer_refused', { field: 'azp' })
+      return { claims, tokens: tokensOf(answer) }
     },
   }
 }
@@ -188,12 +192,13 @@ function failureOf(error: unknown, log: Log): SallyportError {
   return new SallyportError(isAway(error) ? 'idp_unavailable' : 'login_answer_refused', {}, error)
 }
 
-/** Did no answer come at all? The library's own complaints have a code of theirs, and those of the dialler one of ours. */
+/** Did no answer come at all, or one that says to come later? What the library has no code for, the network said. */
 function isAway(error: unknown): boolean {
-  if (error instanceof SallyportError) return error.code === 'address_refused'
-  if (error instanceof openid.ResponseBodyError) return false
-  if (error instanceof openid.ClientError) return error.code === 'OAUTH_TIMEOUT' || isAway(error.cause)
-  return !(error instanceof TypeError) && error !== undefined
+  if (error instanceof openid.ResponseBodyError) return error.status >= 500
+  if (!(error instanceof openid.ClientError)) return false
+  const { code, cause } = error
+  if (code === 'OAUTH_RESPONSE_IS_NOT_CONFORM') return cause instanceof Response && cause.status >= 500
+  return code === undefined || code === 'OAUTH_TIMEOUT' || code === 'OAUTH_ABORT'
 }
 
 /** @throws login_answer_refused */

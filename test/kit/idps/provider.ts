@@ -67,6 +67,8 @@ export interface StubKnobs {
   life: number
   /** Changes the claims of each ID token. */
   idToken: (claims: Record<string, unknown>) => Record<string, unknown>
+  /** Changes what the metadata says. */
+  metadata: (document: Record<string, unknown>) => Record<string, unknown>
   /** Changes what goes back to the client's redirect URI, an `iss` for example. */
   callback: (answer: Record<string, string>) => Record<string, string>
   /** Refuses everything at both endpoints. */
@@ -166,6 +168,7 @@ export async function startProvider(habits: Habits, options: StubOptions): Promi
     down: undefined,
     life: 3600,
     idToken: (claims) => claims,
+    metadata: (document) => document,
     callback: (answer) => answer,
     refuse: undefined,
   }
@@ -195,7 +198,7 @@ export async function startProvider(habits: Habits, options: StubOptions): Promi
     const { paths } = habits
     const body = request.method === 'POST' ? Object.fromEntries(new URLSearchParams(await text(request))) : {}
     if (knobs.delay > 0) await pause(knobs.delay)
-    if (paths.metadata.includes(url.pathname)) json(response, 200, habits.metadata(place))
+    if (paths.metadata.includes(url.pathname)) json(response, 200, knobs.metadata(habits.metadata(place)))
     else if (url.pathname === paths.keys) json(response, 200, keys.published())
     else if (url.pathname === paths.token && request.method === 'POST') {
       asked.push({ endpoint: 'token', form: body })
