@@ -152,7 +152,7 @@ describe('A20 confused deputy: the cookies', () => {
         {
           host: at.hostname,
           port: at.port,
-          path: `/oauth2/authorize?${query}`,
+          path: `/oauth2/authorize?${query.toString()}`,
           headers: { host: 'mcp.example' },
         },
         (response) => {

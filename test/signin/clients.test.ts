@@ -186,8 +186,8 @@ describe('a client that registers itself', () => {
       await register(world, { redirect_uris: [callback], token_endpoint_auth_method: 'none' }),
       await register(world, { redirect_uris: [callback], token_endpoint_auth_method: 'none' }),
     ]
-    expect(one!.body).not.toHaveProperty('client_secret')
-    expect(one!.body['client_id']).not.toBe(two!.body['client_id'])
+    expect(one.body).not.toHaveProperty('client_secret')
+    expect(one.body['client_id']).not.toBe(two.body['client_id'])
   })
 
   it('is still known after a restart', async () => {

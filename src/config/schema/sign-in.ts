@@ -11,10 +11,20 @@ const grantTypes = [
 ] as const
 
 /** An absolute URI without a fragment (RFC 6749 §3.1.2): https, loopback, or a scheme of the client's own. */
-const redirect = checked((text) => {
-  const parsed = /^[\x21-\x7e]{1,2000}$/.test(text) ? URL.parse(text) : null
-  return parsed === null || text.includes('#') ? 'this is no redirect URI' : undefined
-}, 'write an absolute URI without a fragment, such as https://app.example.com/callback')
+const redirect = checked(
+  (text) => (isRedirect(text) ? undefined : 'this is no redirect URI of an app'),
+  'write https://app.example.com/callback, http://127.0.0.1/callback, or a URI of the app’s own scheme; without a fragment',
+)
+
+/** What a browser would run, show or read itself is no app. */
+const noApp = /^(?:about|blob|data|file|filesystem|javascript|vbscript|view-source):/i
+
+function isRedirect(text: string): boolean {
+  const url = /^[\x21-\x7e]{1,500}$/.test(text) && !/[#\\<>"]/.test(text) ? URL.parse(text) : null
+  if (url === null || url.username !== '' || url.password !== '' || noApp.test(text)) return false
+  if (url.protocol === 'https:') return text.startsWith('https://')
+  return url.protocol !== 'http:' || /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/?]|$)/.test(text)
+}
 
 const keys = checked(
   (text) => (/^(https:\/\/|file:)./.test(text) ? undefined : 'this is no place of a JWK set'),

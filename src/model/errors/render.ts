@@ -71,8 +71,9 @@ export function renderOAuth(error: SallyportError, requestId: string): Rendered 
   const fallback = row.status >= 500 ? 'server_error' : 'invalid_request'
   const named = row.oauth === 'invalid_token' ? 'invalid_request' : (row.oauth ?? fallback)
   const oauth = facts.oauth ?? named
-  // What OAuth has no word for (a foreign Host, a browser) keeps the status of HTTP.
-  const other = row.status >= 500 || row.oauth === undefined ? row.status : 400
+  // What OAuth has no word for (a foreign Host, a browser) and what may be tried again keeps the status of HTTP.
+  const keeps = row.status >= 500 || row.oauth === undefined || row.next === 'retry'
+  const other = keeps ? row.status : 400
   const status = oauth === 'invalid_client' ? 401 : other
   return {
     status,

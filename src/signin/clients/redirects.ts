@@ -37,7 +37,6 @@ const withoutPort = (redirect: string): string => redirect.replace(loopback, '$1
  * claim a scheme (RFC 8252 §8.6).
  */
 export function isExclusive(redirect: string): boolean {
-  if (!web.test(redirect)) return false
-  const { hostname } = new URL(redirect)
-  return !/^(?:.*\.)?localhost\.?$|^\d+(?:\.\d+){3}$/.test(hostname)
+  const hostname = web.test(redirect) ? URL.parse(redirect)?.hostname : undefined
+  return hostname !== undefined && !/^(?:.*\.)?localhost\.?$|^\d+(?:\.\d+){3}$/.test(hostname)
 }
