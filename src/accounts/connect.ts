@@ -43,18 +43,23 @@ const purpose = 'connect'
 /** The accounts of this person that could be used here as they are. */
 async function accountsOf(
   { visitor, server, downstream }: Asked,
-  { connections }: Inside,
+  { connections, exchange }: Inside,
 ): Promise<Connection[]> {
   const { principal } = visitor
   const all = await connections.list(principal.tenant, { kind: 'user', principal })
-  return all.filter(
-    ({ place, status, kind }) =>
+  const linked = all.filter(
+    ({ place, status, kind, wanted }) =>
       status === 'active' &&
       kind === 'linked' &&
+      wanted === undefined &&
       place.downstream === downstream.name &&
       place.group === server.group,
   )
+  const ended = await Promise.all(linked.map((it) => exchange.linking.hasEnded(it, downstream)))
+  return linked.filter((_, at) => ended[at] === false)
 }
+
+const personOf = ({ visitor, server }: Asked) => ({ principal: visitor.principal, server })
 
 /** What all pages of one question have in common. */
 function common(asked: Asked, request: FastifyRequest, inside: Inside) {
@@ -88,7 +93,7 @@ async function question(
     const service = { downstream: name, title: name }
     return connectSecretPage({ ...view, service, ...(problem === undefined ? {} : { problem }) })
   }
-  const { title, host, scopes } = await inside.exchange.linking.describe(downstream)
+  const { title, host, scopes } = await inside.exchange.linking.describe(downstream, personOf(asked))
   const service = { downstream: name, title }
   const views = scopes.map(({ name: scope, says }) => ({
     name: scope,
@@ -178,7 +183,7 @@ async function useExisting(asked: Asked, id: string, inside: Inside): Promise<Pa
 async function sendOn(asked: Asked, request: FastifyRequest, inside: Inside): Promise<string> {
   const { visitor, server, downstream, ask } = asked
   const state = Buffer.from(inside.random(32)).toString('base64url')
-  const { url, pending } = await inside.exchange.linking.begin(downstream, state)
+  const { url, pending } = await inside.exchange.linking.begin(downstream, state, personOf(asked))
   const flow: Flow = {
     browser: inside.people.binding(request),
     principal: principalKey(visitor.principal),

@@ -33,7 +33,7 @@ async function viewOf(
   const linked = downstream?.credential.kind === 'linked' ? downstream : undefined
   const described = linked === undefined ? undefined : await inside.exchange.linking.describe(linked)
   const says = new Map(described?.scopes.map((scope) => [scope.name, scope.says]))
-  const ended = linked !== undefined && (await inside.exchange.linking.hasEnded(connection))
+  const ended = linked !== undefined && (await inside.exchange.linking.hasEnded(connection, linked))
   const name = account?.name ?? account?.id
   const servers = consents.filter((consent) => consent.connection === id).map((consent) => consent.server)
   const again = `/connect/${encodeURIComponent(place.downstream)}?server=${encodeURIComponent(connection.server)}`

@@ -69,6 +69,12 @@ function checkLinked(downstream: ExpandedDownstream, path: Path, report: Report)
     report.fault(path, 'its page would stand where providers send people back to', 'give it another name')
   if (url === '') report.fault(path, 'nothing says where it is', 'give url')
   if (oauth?.client !== undefined) checkClient(oauth.client, [...path, 'oauth', 'client'], report)
+  if (oauth?.client !== undefined && oauth.issuer === undefined)
+    report.fault(
+      [...path, 'oauth', 'client'],
+      'nothing says which server it is registered at, and any other would be shown its secret',
+      'give issuer',
+    )
   if (provider === undefined) {
     for (const [key, value] of Object.entries({ client, issuer, scope }))
       if (value !== undefined)

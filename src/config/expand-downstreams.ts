@@ -100,10 +100,14 @@ function expandExchange(
 function expandLinked(written: NonNullable<Written['oauth']>, url: string): ExpandedLinked {
   const { issuer, insecure, client, scope, resource, origins } = written
   return {
-    ...present({ issuer, client: client === undefined ? undefined : present(client) }),
+    ...present({
+      issuer,
+      client: client === undefined ? undefined : present(client),
+      // Where the downstream says who its server is, it says what it is called there.
+      resource: resource ?? (issuer === undefined ? undefined : url),
+    }),
     insecure: insecure ?? false,
     scope: scopes(scope),
-    resource: resource ?? url,
     origins: origins ?? [],
   }
 }

@@ -199,7 +199,7 @@ export interface ExpandedLinked {
   readonly insecure: boolean
   readonly client?: ExpandedClient
   readonly scope: readonly string[]
-  readonly resource: string | false
+  readonly resource?: string | false
   readonly origins: readonly string[]
 }
 

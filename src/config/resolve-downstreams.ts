@@ -89,7 +89,7 @@ async function resolveExchange(
 
 async function resolveLinked(
   written: Pick<ExpandedDownstream, 'provider' | 'issuer' | 'client' | 'scope'> & {
-    readonly resource: string | false
+    readonly resource?: string | false
     readonly origins: readonly string[]
   },
   path: Path,
@@ -102,7 +102,7 @@ async function resolveLinked(
     ...(issuer === undefined ? {} : { issuer }),
     ...(client === undefined ? {} : { client: await resolveClient(client, [...path, 'client'], read) }),
     scope,
-    ...(resource === false ? {} : { resource }),
+    ...(resource === undefined ? {} : { resource }),
     origins: origins.map((url) => URL.parse(url)?.origin ?? ''),
   }
 }

@@ -24,7 +24,7 @@ import type { Sent } from './transfer.ts'
 
 export interface AttemptDeps {
   readonly audit: Audit
-  readonly exchange: Pick<Exchange, 'acquire' | 'refused'>
+  readonly exchange: Pick<Exchange, 'acquire' | 'refused' | 'wants'>
   /** Where the person of this token connects to a downstream. */
   readonly connectUrl: (access: Access, downstream: string) => string
   readonly gate: Gate
@@ -47,6 +47,17 @@ export function deliver(
   deps: AttemptDeps,
   done: (sent: Sent) => void,
 ): void {
+  const end = ({ sent, credential }: Attempted) => {
+    const { lacks, error } = sent
+    if (lacks === undefined || error === undefined || credential === undefined) {
+      done(sent)
+      return
+    }
+    deps.exchange.wants(needOf(bound, deps.gate), credential, lacks).then(
+      () => done({ ...sent, error: withPage(error, bound, deps) }),
+      (failure: unknown) => done({ ...sent, error: asSallyportError(failure) }),
+    )
+  }
   const refused = (attempted: Attempted) => {
     const { sent, credential } = attempted
     if (!sent.refused || credential === undefined) return false
@@ -54,12 +65,13 @@ export function deliver(
     return true
   }
   new Attempt({ bound, res, number: 1 }, deps, (first) => {
-    if (!refused(first)) done(first.sent)
+    if (!refused(first)) end(first)
     else if (bound.body.kind === 'stream') {
       done({ ...first.sent, error: failed('credential_refused_not_repeated', bound) })
     } else {
       new Attempt({ bound, res, number: 2, former: first.credential }, deps, (second) => {
-        done(refused(second) ? { ...second.sent, error: failed('credential_refused', bound) } : second.sent)
+        if (refused(second)) done({ ...second.sent, error: failed('credential_refused', bound) })
+        else end(second)
       }).begin()
     }
   }).begin()
@@ -124,16 +136,7 @@ class Attempt {
   }
 
   readonly #failed = (error: unknown): void => {
-    const known = asSallyportError(error)
-    const { access, downstream } = this.#turn.bound
-    // Whoever opened the call may ask its person; its server could only pass on that it failed.
-    if (!leadsToPage(known)) {
-      this.#end(unsent(known))
-      return
-    }
-    if (access.call !== undefined) this.#deps.send.calls.find(access.call.id)?.needs(downstream.name)
-    const connectUrl = this.#deps.connectUrl(access, downstream.name)
-    this.#end(unsent(new SallyportError(known.code, { ...known.facts, connectUrl }, known.cause)))
+    this.#end(unsent(withPage(asSallyportError(error), this.#turn.bound, this.#deps)))
   }
 
   readonly #end = (sent: Sent): void => {
@@ -146,6 +149,15 @@ class Attempt {
     }
     done({ sent, credential })
   }
+}
+
+/** What the person can mend is told with the page for it. */
+function withPage(error: SallyportError, { access, downstream }: Bound, deps: AttemptDeps): SallyportError {
+  if (!leadsToPage(error)) return error
+  // Whoever opened the call may ask its person; its server could only pass on that it failed.
+  if (access.call !== undefined) deps.send.calls.find(access.call.id)?.needs(downstream.name)
+  const connectUrl = deps.connectUrl(access, downstream.name)
+  return new SallyportError(error.code, { ...error.facts, connectUrl }, error.cause)
 }
 
 function needOf({ access, server, downstream }: Bound, gate: Gate): Need {

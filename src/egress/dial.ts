@@ -53,9 +53,10 @@ export interface Dial {
   transport(origin: string): Transport
   /**
    * Let `fetch` reach an origin that trusted metadata names, such as a token endpoint beside its issuer. It must be
-   * `https:` and resolve to public addresses, or to what `network.allow` lists. @throws address_refused
+   * `https:` and resolve to public addresses, or to what `network.allow` lists. What runs on this machine may name what
+   * runs there, too. @throws address_refused
    */
-  allowOrigin(url: string): void
+  allowOrigin(url: string, namedBy?: string): void
   /**
    * A bare connection to a listed `host:port`, half-open where one side has ended. Its address is judged like every
    * other. @throws address_refused, or as the connection fails
@@ -109,11 +110,12 @@ export function createDial(
       { transport: (origin) => door(origin).transport },
     ),
     fetchPublic: publicFetch((url) => made(url, { publicOnly: true })),
-    allowOrigin: (text) => {
+    allowOrigin: (text, namedBy) => {
       const url = dialable(text)
       if (doors.has(url.origin)) return
-      if (url.protocol !== 'https:') throw new SallyportError('address_refused')
-      doors.set(url.origin, made(url, { publicOnly: true }))
+      const local = namedBy !== undefined && isHere(url) && isHere(dialable(namedBy))
+      if (url.protocol !== 'https:' && !local) throw new SallyportError('address_refused')
+      doors.set(url.origin, made(url, { publicOnly: !local }))
     },
     close: async () => {
       await Promise.all([...doors.values()].map(({ close }) => close()))
@@ -157,6 +159,8 @@ function publicFetch(open: (url: URL) => Client): GuardedFetch {
     }
   }
 }
+
+const isHere = ({ hostname }: URL): boolean => isLoopbackHost(hostname)
 
 function dialable(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined

@@ -38,7 +38,7 @@ export interface EgressDeps {
   readonly identity: Pick<Identity, 'identify'>
   readonly policy: Policy
   readonly audit: Audit
-  readonly exchange: Pick<Exchange, 'acquire' | 'refused'>
+  readonly exchange: Pick<Exchange, 'acquire' | 'refused' | 'wants'>
   /** Where the person of this token connects to a downstream. */
   readonly connectUrl: (access: Access, downstream: string) => string
   readonly gate: Gate

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Recorded } from '../audit/index.ts'
+import { missingScopes, readChallenge } from '../exchange/index.ts'
 import { type Credential, type Gate, type LiveWork, type OpenCalls, SallyportError } from '../model/index.ts'
 import type { Permit } from '../policy/index.ts'
 import type { Bound } from './context.ts'
@@ -7,6 +8,11 @@ import { GuardedReceiver, type Withheld } from './leak/guarded-receiver.ts'
 import type { Search } from './leak/search.ts'
 import { type Sent, Transfer } from './transfer.ts'
 import type { Transport } from './transport.ts'
+
+/** What the downstream asks for, as one line (RFC 9110 §5.3). */
+function challengeIn(head: readonly string[]): string {
+  return head.filter((_, at) => head[at - 1] === 'www-authenticate' && at % 2 === 1).join(', ')
+}
 
 /** What goes out besides the three proofs. */
 export interface Cargo {
@@ -53,7 +59,8 @@ export function send(
   const transport = deps.transport(origin)
   // A search keeps the end of each piece until the next one.
   const owned = search === undefined && transport.handsOver
-  const transfer = new Transfer({ bound, res, settle: done, work, rev, gate, calls, idleMs, owned })
+  const lacks = (head: readonly string[]) => missingScopes(credential, readChallenge(challengeIn(head)))
+  const transfer = new Transfer({ bound, res, settle: done, work, rev, gate, calls, idleMs, owned, lacks })
   transfer.begin(deps.live.open(work, transfer))
   const { path, method, body } = bound
   const length = body.kind === 'stream' ? body.length : undefined

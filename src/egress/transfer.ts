@@ -31,11 +31,13 @@ export interface Sent {
   readonly error?: SallyportError | undefined
   /** The downstream answered 401: it does not take this credential. */
   readonly refused: boolean
+  /** The scopes that the credential lacks, where its person can be asked for them. */
+  readonly lacks?: readonly string[] | undefined
 }
 
 /** Bodies up to so many bytes are written together with their head. */
 const shortBody = 8192
-/** How long the body of a 401 may take, in milliseconds. */
+/** How long the body of a refusal may take, in milliseconds. */
 const refusalMs = 1000
 
 export interface TransferParts {
@@ -49,6 +51,8 @@ export interface TransferParts {
   readonly idleMs: number
   /** Whether the answer's bytes are nobody else's once they are told of. */
   readonly owned: boolean
+  /** What is missing of the credential, by the head of a 403. */
+  readonly lacks: (head: readonly string[]) => readonly string[] | undefined
   readonly settle: (sent: Sent) => void
 }
 
@@ -70,7 +74,9 @@ export class Transfer implements Receiver, LiveHandle {
   #held: (() => void)[] = []
   #barred: Barred | undefined
   #result: 'aborted' | 'late_injection' | undefined
+  /** The answer is not passed on: the downstream does not take the credential, or not for this. */
   #refused = false
+  #lacks: readonly string[] | undefined
   #status: number | undefined
   #downstreamRequestId: string | undefined
   #bytesOut = 0
@@ -113,7 +119,8 @@ export class Transfer implements Receiver, LiveHandle {
   onHead(status: number, head: readonly string[], more: boolean): void {
     this.#status = status
     this.#downstreamRequestId = readDownstreamId(head)
-    if (status === 401) this.#refuse()
+    if (status === 403) this.#lacks = this.#parts.lacks(head)
+    if (status === 401 || this.#lacks !== undefined) this.#refuse()
     else if (this.#frozen) this.#held.push(() => this.#answer(status, head, false))
     else this.#answer(status, head, more)
   }
@@ -204,7 +211,7 @@ export class Transfer implements Receiver, LiveHandle {
     if (res.writableLength > 0) res.setTimeout(idleMs)
   }
 
-  /** The rest of a 401 is read for the connection's sake only, so it is not waited for long. */
+  /** The rest of a refusal is read for the connection's sake only, so it is not waited for long. */
   #refuse(): void {
     this.#refused = true
     this.#patience = setTimeout(() => this.#stop(new Error('the refusal takes too long')), refusalMs)
@@ -269,10 +276,16 @@ export class Transfer implements Receiver, LiveHandle {
       result: end.result ?? 'done',
       bytesIn: bound.body.kind === 'whole' ? bound.body.bytes.length : (this.#stream?.bytes ?? 0),
       bytesOut: this.#bytesOut,
-      refused: this.#refused,
+      refused: this.#refused && this.#lacks === undefined,
+      lacks: this.#lacks,
       status: this.#status,
       downstreamRequestId: this.#downstreamRequestId,
-      error: end.error,
+      error: end.error ?? this.#lacking(),
     })
+  }
+
+  #lacking(): SallyportError | undefined {
+    if (this.#lacks === undefined) return undefined
+    return new SallyportError('scope_required', { downstream: this.#parts.bound.downstream.name })
   }
 }

@@ -7,6 +7,7 @@ import {
   type Work,
 } from '../model/index.ts'
 import { ownershipOf } from './cache-key.ts'
+import { askedFor } from './connect/step-up.ts'
 import { readConnected } from './connected.ts'
 import type { ExchangeDeps } from './deps.ts'
 import type { Need } from './need.ts'
@@ -81,7 +82,7 @@ async function makeLinked(
   const { credential: source } = need.downstream
   const { place } = link.connection
   if (source.kind !== 'linked') return readConnected(place, flight, deps)
-  return obtainLinked({ need, source, place, flight, refused }, deps)
+  return obtainLinked({ need, place, flight, refused }, deps)
 }
 
 function checkGate(work: Work, rev: Seq, { gate }: AcquireDeps): void {
@@ -147,7 +148,8 @@ async function flyLinked(key: string, need: Need, deps: AcquireDeps): Promise<Cr
         ),
       )))
   checkGate(work, Math.min(need.rev, need.access.rev), deps)
-  const mine = { ...stamped(need, credential), ...consent }
+  const asked = askedFor(need.downstream.credential, link.connection)
+  const mine = { ...stamped(need, credential), ...consent, ...(asked === undefined ? {} : { asked }) }
   const kept = deps.cache.get(shared, deps.clock.now())
   if (kept?.credential === credential) {
     const { client } = need.access.session

@@ -72,9 +72,15 @@ export function createExchange(slice: ExchangeSlice, deps: ExchangeDeps): Exchan
   return {
     acquire: (need) => acquire(need, parts),
     refused(need, credential) {
+      // It may have moved to another authorization server.
+      parts.registrations.forget(need.downstream)
       refusals.refused(keyOf(need), credential)
       const { connection } = credential
       if (connection !== undefined) refusals.refused(connectionKey(need, connection), credential)
+    },
+    async wants({ access }, { connection }, scopes) {
+      const { tenant } = access.session.principal
+      if (connection !== undefined) await deps.connections.want(tenant, connection, scopes)
     },
     hand: subjects.hand,
     async connect(input) {

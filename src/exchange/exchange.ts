@@ -21,6 +21,8 @@ export interface Exchange {
   acquire(need: Need): Credential | Promise<Credential>
   /** The downstream answered 401: never serve this very credential again. */
   refused(need: Need, credential: Credential): void
+  /** The downstream found these scopes missing: its person is asked for them from here on. @throws state_unavailable */
+  wants(need: Need, credential: Credential, scopes: readonly string[]): Promise<void>
   /** Hand over the subject token of a session: memory only, gone at its expiry or the session's end. */
   hand(session: Session, token: Secret, expiresAt: EpochSeconds): void
   /** Keep a secret that a person, or an operator for him, put in: `static: { per: user }`. */

@@ -11,9 +11,11 @@
  * RFC 6749 §4.4 and §6, RFC 7009, RFC 7523 §2.2, RFC 8414, RFC 8693, RFC 8707.
  */
 export { boundedFetch } from './bounded-fetch.ts'
+export { type Challenge, readChallenge } from './challenge.ts'
 export { clientAuthentication } from './client-authentication.ts'
 export type { PendingLink } from './connect/begin.ts'
 export { clientDocument, type Introduction } from './connect/introduction.ts'
+export { missingScopes } from './connect/step-up.ts'
 export { consentId } from './consents.ts'
 export { createExchange } from './create-exchange.ts'
 export type { Exchange } from './exchange.ts'

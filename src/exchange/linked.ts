@@ -1,4 +1,4 @@
-import { type Grant, type GrantPlace, type LinkedSource, SallyportError } from '../model/index.ts'
+import { type Grant, type GrantPlace, SallyportError } from '../model/index.ts'
 import type { LinkedRegistration, Registrations } from './connect/registrations.ts'
 import type { ExchangeDeps } from './deps.ts'
 import type { Need } from './need.ts'
@@ -15,7 +15,6 @@ import type { Refresher } from './refresh.ts'
 /** A linked account that is wanted, under way. */
 export interface LinkedWanted {
   readonly need: Need
-  readonly source: LinkedSource
   readonly place: GrantPlace
   readonly flight: Flight
   /** The downstream refused the access token with this fingerprint. */
@@ -29,11 +28,11 @@ export interface LinkedDeps extends Pick<ExchangeDeps, 'secrets' | 'gate' | 'clo
 }
 
 function taskOf(
-  { source, place, flight }: LinkedWanted,
+  { place, flight }: LinkedWanted,
   at: LinkedRegistration,
   { requestToken }: LinkedDeps,
 ): RefreshTask {
-  const terms = { source, provider: at.linked.provider, issuer: at.issuer }
+  const terms = { provider: at.linked.provider, resource: at.resource, issuer: at.issuer }
   return {
     place,
     at,
@@ -44,10 +43,19 @@ function taskOf(
   }
 }
 
+/** What was refused and cannot be refreshed is not tried again after a restart either. */
+async function end({ place }: LinkedWanted, { grant, version }: LiveGrant, deps: LinkedDeps): Promise<void> {
+  // Where it is not written, or was linked anew meanwhile, the next refusal comes here again.
+  await deps.secrets.update(place, { ...grant, status: 'reauth_required' }, version).catch(() => undefined)
+}
+
 /** A dead grant stays dead until the person links the account anew: nobody is asked again. */
 async function refreshed(wanted: LinkedWanted, stored: LiveGrant, deps: LinkedDeps): Promise<Grant> {
   const { rt, registration } = stored.grant
-  if (rt === undefined) throw new SallyportError('reauth_required')
+  if (rt === undefined) {
+    if (wanted.refused !== undefined) await end(wanted, stored, deps)
+    throw new SallyportError('reauth_required')
+  }
   const at = await deps.registrations.of(wanted.need.downstream)
   wanted.flight.still()
   // Another client of ours would be refused, and might end what the right one still has.
@@ -77,6 +85,7 @@ export async function obtainLinked(wanted: LinkedWanted, deps: LinkedDeps): Prom
   if (stored?.grant === undefined) throw new SallyportError('connect_required')
   if (deps.gate.check(flight.owner, stored.grant.rev) !== undefined)
     throw new SallyportError('connect_required')
+  if (stored.grant.status === 'reauth_required') throw new SallyportError('reauth_required')
   if (isFresh(stored.grant, refused, deps)) return { ...madeOf(stored.grant, place, deps), how: 'stored' }
   const grant = await refreshed(wanted, stored, deps)
   return { ...madeOf(grant, place, deps), how: 'refresh' }

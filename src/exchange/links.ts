@@ -57,7 +57,13 @@ async function agreed(need: Need, deps: LinkDeps): Promise<Link | undefined> {
   if (consent?.connection === undefined) return undefined
   if (deps.gate.check(workOf(need, consent), consent.rev) !== undefined) return undefined
   const connection = await deps.connections.get(principal.tenant, consent.connection)
-  return isUsable(connection, need) ? { connection, consent: consent.id } : undefined
+  if (!isUsable(connection, need) || !covers(consent, connection)) return undefined
+  return { connection, consent: consent.id }
+}
+
+/** An account that has been linked with more since is more than the person has agreed to. */
+function covers(consent: Consent, { scopes = [] }: Connection): boolean {
+  return scopes.every((scope) => consent.scopes.includes(scope))
 }
 
 /** What an operator put in for the person with `sallyport connect`. */

@@ -17,6 +17,8 @@ export interface Credential {
   readonly connection?: string
   /** The person's agreement that this client uses that connection through this server, where one was needed. */
   readonly consent?: string
+  /** The scopes that its person was asked for, where he may be asked for more. */
+  readonly asked?: readonly string[]
   /** A short keyed fingerprint for records; tells that two uses had the same credential, never what it was. */
   readonly fingerprint: string
 }

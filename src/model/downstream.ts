@@ -44,8 +44,8 @@ export interface LinkedSource {
   /** Absent where the server takes clients that it has not met before. */
   readonly client?: OAuthClient
   readonly scope: readonly string[]
-  /** Sent with every request (RFC 8707); absent where nothing is sent. */
-  readonly resource?: string
+  /** Sent with every request (RFC 8707); absent where it is what the downstream calls itself, false where nothing is sent. */
+  readonly resource?: string | false
   /** Origins besides the issuer's at which its endpoints may be. */
   readonly origins: readonly string[]
 }

@@ -62,6 +62,10 @@ export interface Connection {
   readonly account?: { readonly id: string; readonly name?: string }
   /** What was granted, as the provider says it. */
   readonly scopes?: readonly string[]
+  /** What was asked for, which may be more. */
+  readonly requested?: readonly string[]
+  /** What the downstream has found missing since: the person has to be asked for it. */
+  readonly wanted?: readonly string[]
   /** An operator put it in for the person and answers for its use: no client is asked about. */
   readonly operator?: true
   /** The client and session it is bound to; absent for what a person linked himself. */

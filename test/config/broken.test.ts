@@ -552,6 +552,12 @@ const meaning: readonly Row[] = [
     /no workload can sign in/,
   ],
   [
+    'a client of no authorization server in particular, that any could be shown the secret of',
+    changed(exchange, 'oauth: { client: { id: us, secret: "file:s" } }'),
+    '9:14 downstreams.orders.oauth.client',
+    /registered at[^]*give issuer/,
+  ],
+  [
     'an OpenAPI document that is missing',
     changed(exchange, `${exchange}\n    openapi: ./api.yaml`),
     '10:5 downstreams.orders.openapi',

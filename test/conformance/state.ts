@@ -141,6 +141,24 @@ export function stateConformance(name: string, open: () => State | Promise<State
       expect((await connections.get('acme', 'half'))?.status).toBe('destroyed')
     })
 
+    it('keeps what an active connection wants until it is put anew, and revives none', async () => {
+      const { connections } = await open()
+      const wanted = async () => (await connections.get('acme', 'a'))?.wanted
+      await connections.put(connection('a', alice, { status: 'pending' }))
+      await connections.want('acme', 'a', ['early'])
+      await connections.activate('acme', 'a')
+      expect(await wanted()).toBeUndefined()
+      await connections.want('acme', 'a', ['orders.read'])
+      await connections.want('acme', 'a', ['orders "write"', 'ü'])
+      await connections.want('other', 'a', ['foreign'])
+      expect(await wanted()).toEqual(['orders "write"', 'ü'])
+      await connections.put(connection('a', alice))
+      expect(await wanted()).toBeUndefined()
+      await connections.markDestroyed('acme', 'a', { at: epoch(9), rev: 5, cause: 'test' })
+      await connections.want('acme', 'a', ['late'])
+      expect(await connections.get('acme', 'a')).toEqual(connection('a', alice, { status: 'destroyed' }))
+    })
+
     it('lists cuts whose follow-up is not finished, in order', async () => {
       const { log, receipts } = await open()
       const cut = {

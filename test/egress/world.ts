@@ -72,6 +72,9 @@ export interface World {
     needs: Need[]
     placement: Placement
     origin?: string
+    /** What the person was asked for, where he may be asked for more. */
+    asked?: readonly string[]
+    wanted: (readonly string[])[]
   }
   readonly recordFails: { now: boolean }
   /** Told of each piece of live work as it is filed, before it is dialled. */
@@ -316,6 +319,7 @@ function fakes(options: WorldOptions) {
     secrets: [canary],
     refused: [],
     needs: [],
+    wanted: [],
     placement: options.placement ?? { kind: 'bearer' },
   }
   const gateFace: Gate = {
@@ -361,7 +365,7 @@ function exchangeOf(
   state: World['exchange'],
   origin: () => string,
   slow: boolean,
-): Pick<Exchange, 'acquire' | 'refused'> {
+): Pick<Exchange, 'acquire' | 'refused' | 'wants'> {
   return {
     acquire: (need) => {
       state.needs.push(need)
@@ -373,10 +377,12 @@ function exchangeOf(
         rev: need.rev,
         connection: 'c1',
         fingerprint: `f-${secret}`,
+        ...(state.asked === undefined ? {} : { asked: state.asked }),
       }
       return slow ? Promise.resolve(credential) : credential
     },
     refused: (_need, credential) => void state.refused.push(credential),
+    wants: async (_need, _credential, scopes) => void state.wanted.push(scopes),
   }
 }
 

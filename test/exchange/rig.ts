@@ -79,6 +79,10 @@ export function memoryConnections(): ConnectionIndex & { readonly rows: Map<stri
       const row = rows.get(id)
       if (row?.status === 'pending') rows.set(id, { ...row, status: 'active' })
     },
+    want: async (_tenant, id, wanted) => {
+      const row = rows.get(id)
+      if (row?.status === 'active') rows.set(id, { ...row, wanted })
+    },
     markDestroyed: async (_tenant, id) => {
       const row = rows.get(id)
       if (row !== undefined) rows.set(id, { ...row, status: 'destroyed' })

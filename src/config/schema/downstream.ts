@@ -66,7 +66,9 @@ const linked = z.strictObject({
   insecure,
   client: oauthClient
     .optional()
-    .describe('The client there. Default: sallyport introduces itself, where the server takes that.'),
+    .describe(
+      'The client there; only with `issuer`. Default: sallyport introduces itself, where the server takes that.',
+    ),
   scope: scope
     .optional()
     .describe('The scopes to ask for. Default: those that the downstream or its server lists.'),
@@ -74,7 +76,7 @@ const linked = z.strictObject({
     .union([url, z.literal(false)])
     .optional()
     .describe(
-      'The `resource` to ask for (RFC 8707). Default: `url`. `false`: none, for servers that refuse it.',
+      'The `resource` to ask for (RFC 8707). Default: what the downstream calls itself, or `url` where `issuer` is given. `false`: none, for servers that refuse it.',
     ),
   origins: z
     .array(url)

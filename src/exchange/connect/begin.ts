@@ -2,9 +2,11 @@ import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import type { ServerMetadata } from 'openid-client'
 import { type Downstream, type LinkedSource, SallyportError } from '../../model/index.ts'
+import type { ConnectionIndex } from '../../storage/index.ts'
 import type { AuthorizationServers } from '../authorization-server.ts'
-import { scopeParameter } from '../flavours/linked.ts'
+import { resourceParameter, scopeParameter } from '../flavours/linked.ts'
 import { callbackOf } from './introduction.ts'
+import { type Person, scopesBesides } from './step-up.ts'
 import type { LinkedRegistration, Registrations } from './registrations.ts'
 
 /** What has to be remembered until the person comes back; it holds secrets, so it is sealed. JSON. */
@@ -24,7 +26,14 @@ export interface Begun {
   readonly pending: PendingLink
 }
 
+interface Beginning {
+  readonly downstream: Downstream
+  readonly state: string
+  readonly person: Person
+}
+
 export interface BeginDeps {
+  readonly connections: Pick<ConnectionIndex, 'list'>
   readonly registrations: Registrations
   readonly servers: Pick<AuthorizationServers, 'metadata'>
   readonly random: (bytes: number) => Uint8Array
@@ -40,20 +49,24 @@ const challengeOf = (verifier: string): string => createHash('sha256').update(ve
 const lists = (metadata: ServerMetadata, scope: string): boolean =>
   Array.isArray(metadata.scopes_supported) && metadata.scopes_supported.includes(scope)
 
+interface Asking {
+  readonly source: LinkedSource
+  readonly at: LinkedRegistration
+  readonly metadata: ServerMetadata
+  /** What was found missing before. */
+  readonly besides: readonly string[]
+}
+
 /**
  * What is asked for: what is configured, else what the downstream wants, else nothing by name. Staying signed in and
  * the name of the account are asked for besides, from servers that offer them.
  */
-export function scopesToAsk(
-  source: LinkedSource,
-  at: LinkedRegistration,
-  metadata: ServerMetadata,
-): readonly string[] | undefined {
+export function scopesToAsk({ source, at, metadata, besides }: Asking): readonly string[] | undefined {
   const { provider } = at.linked
   if (provider !== undefined) return [...new Set([...provider.scopes.always, ...source.scope])]
-  const named = source.scope.length > 0 ? source.scope : at.wanted
-  const besides = source.issuer === undefined ? ['offline_access'] : ['openid', 'offline_access']
-  const scopes = [...(named ?? []), ...besides.filter((scope) => lists(metadata, scope))]
+  const named = source.scope.length > 0 ? source.scope : [...(at.wanted ?? []), ...besides]
+  const usual = source.issuer === undefined ? ['offline_access'] : ['openid', 'offline_access']
+  const scopes = [...named, ...usual.filter((scope) => lists(metadata, scope))]
   return scopes.length === 0 ? undefined : [...new Set(scopes)]
 }
 
@@ -68,13 +81,14 @@ function urlTo(endpoint: string, parameters: readonly (readonly [string, string]
  * Begins to link an account (RFC 6749 §4.1.1): to be done only after the person has agreed. `state` is the caller's
  * to bind to the browser. @throws exchange_misconfigured, exchange_unavailable, address_refused
  */
-export async function beginLink(downstream: Downstream, state: string, deps: BeginDeps): Promise<Begun> {
+export async function beginLink({ downstream, state, person }: Beginning, deps: BeginDeps): Promise<Begun> {
   const { credential: source } = downstream
   if (source.kind !== 'linked') throw new SallyportError('exchange_unsupported_principal')
   const at = await deps.registrations.of(downstream)
   const metadata = await deps.servers.metadata(at)
   const { provider } = at.linked
-  const scopes = scopesToAsk(source, at, metadata)
+  const besides = await scopesBesides(downstream, person, deps)
+  const scopes = scopesToAsk({ source, at, metadata, besides })
   const verifier = provider?.pkce === false ? undefined : text(deps.random(32))
   const nonce = scopes?.includes('openid') === true ? text(deps.random(16)) : undefined
   const redirectUri = callbackOf(deps.url)
@@ -94,7 +108,7 @@ export async function beginLink(downstream: Downstream, state: string, deps: Beg
           ['code_challenge_method', 'S256'],
         ] as const)),
     ...(nonce === undefined ? [] : ([['nonce', nonce]] as const)),
-    ...(source.resource === undefined ? [] : ([['resource', source.resource]] as const)),
+    ...resourceParameter(at.resource),
     ...Object.entries(provider?.authorize ?? {}),
   ])
   const pending = {

@@ -71,15 +71,13 @@ async function exchangeCode(
   at: LinkedRegistration,
   deps: FinishDeps,
 ): Promise<Linked> {
-  const { credential: source } = downstream
-  if (source.kind !== 'linked') throw failed('downstream')
   const code = codeIn(parameters)
   const { redirectUri, verifier, scopes, nonce } = pending
   const linked = await deps.requestToken(
     authorizationCode,
     {
-      source,
       provider: at.linked.provider,
+      resource: at.resource,
       issuer: at.issuer,
       scopes,
       code,
@@ -126,7 +124,7 @@ export async function finishLink(finishing: Finishing, deps: FinishDeps): Promis
   const linked = await exchangeCode(finishing, at, deps)
   try {
     const account = await accountBehind(linked, at, deps.fetch)
-    return await keepLinked({ ...finishing, at, linked, account }, deps)
+    return await keepLinked({ ...finishing, at, linked, account, requested: pending.scopes }, deps)
   } catch (error) {
     giveBack(linked, finishing, at, deps)
     if (error instanceof SallyportError) throw error

@@ -7,8 +7,11 @@ export interface Introduction {
     read(name: string): Promise<string | undefined>
     write(name: string, text: string): Promise<void>
   }
-  /** Let the fetch reach an origin that metadata names; public addresses only. @throws address_refused */
-  readonly allowOrigin: (url: string) => void
+  /**
+   * Let the fetch reach an origin that somebody names; public addresses only, unless both are on this machine.
+   * @throws address_refused
+   */
+  readonly allowOrigin: (url: string, namedBy: string) => void
 }
 
 /** Where providers send people back to. */

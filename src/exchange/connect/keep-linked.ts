@@ -26,12 +26,14 @@ export interface Keeping {
   readonly at: LinkedRegistration
   readonly linked: Linked
   readonly account: Account | undefined
+  /** The scopes that the person was asked for; undefined where none were named. */
+  readonly requested: readonly string[] | undefined
 }
 
 export type KeepLinkedDeps = PendingDeps & Pick<ExchangeDeps, 'gate'>
 
 function rowOf(
-  { server, account, linked, rev }: Keeping,
+  { server, account, linked, requested = linked.scopes, rev }: Keeping,
   place: GrantPlace,
   { clock }: KeepLinkedDeps,
 ): Connection {
@@ -42,6 +44,7 @@ function rowOf(
     server: server.name,
     ...(account === undefined ? {} : { account }),
     scopes: linked.scopes,
+    requested,
     createdAt: clock.now(),
     rev,
     status: 'active',

@@ -9,8 +9,11 @@ import {
 } from '../../model/index.ts'
 import type { Consents } from '../../storage/index.ts'
 import { consentId } from '../consents.ts'
+import type { CredentialCache } from '../credential-cache.ts'
+import { registrationKey } from '../place.ts'
 import { type Begun, type BeginDeps, beginLink, scopesToAsk } from './begin.ts'
 import { type FinishDeps, type Finishing, finishLink } from './finish.ts'
+import { type Person, scopesBesides } from './step-up.ts'
 
 /** What a person is asked to agree to, in words for people. */
 export interface Described {
@@ -34,29 +37,39 @@ export interface Agreement {
 
 /** Linking accounts in a browser: everything of it but the browser. */
 export interface Linking {
-  /** @throws exchange_misconfigured, exchange_unavailable, address_refused */
-  describe(downstream: Downstream): Promise<Described>
-  /** Whether the provider honours it no more: it works only when it is linked anew. @throws secrets_* */
-  hasEnded(connection: Connection): Promise<boolean>
+  /** For a person, with what he will be asked for. @throws exchange_misconfigured, exchange_unavailable, address_refused */
+  describe(downstream: Downstream, person?: Person): Promise<Described>
+  /**
+   * Whether it works only when it is linked anew: nobody honours it any more, or it is of another authorization server
+   * or client of ours. @throws secrets_*, exchange_misconfigured, exchange_unavailable, address_refused
+   */
+  hasEnded(connection: Connection, downstream: Downstream): Promise<boolean>
   /** To be done only after the person has agreed. `state` is the caller's to bind to the browser. */
-  begin(downstream: Downstream, state: string): Promise<Begun>
+  begin(downstream: Downstream, state: string, person: Person): Promise<Begun>
   finish(finishing: Finishing): Promise<Connection>
   /** @throws cut, held, state_unavailable, record_unavailable */
   agree(agreement: Agreement): Promise<Consent>
 }
 
 export interface LinkingDeps extends BeginDeps, FinishDeps {
+  readonly connections: FinishDeps['connections'] & BeginDeps['connections']
+  readonly cache: Pick<CredentialCache, 'bar'>
   readonly consents: Pick<Consents, 'put'>
 }
 
-async function describe(downstream: Downstream, deps: LinkingDeps): Promise<Described> {
+async function describe(
+  downstream: Downstream,
+  person: Person | undefined,
+  deps: LinkingDeps,
+): Promise<Described> {
   const { credential: source } = downstream
   if (source.kind !== 'linked') throw new SallyportError('exchange_unsupported_principal')
   const at = await deps.registrations.of(downstream)
   const metadata = await deps.servers.metadata(at)
   const { provider } = at.linked
   const sentences = provider?.scopes.sentences ?? standardSentences
-  const scopes = scopesToAsk(source, at, metadata) ?? []
+  const besides = person === undefined ? [] : await scopesBesides(downstream, person, deps)
+  const scopes = scopesToAsk({ source, at, metadata, besides }) ?? []
   return {
     title: provider?.title ?? downstream.name,
     host: new URL(metadata.authorization_endpoint ?? at.issuer).host,
@@ -65,6 +78,15 @@ async function describe(downstream: Downstream, deps: LinkingDeps): Promise<Desc
       return { name, ...(says === undefined ? {} : { says }) }
     }),
   }
+}
+
+async function hasEnded({ place }: Connection, downstream: Downstream, deps: LinkingDeps): Promise<boolean> {
+  const stored = await deps.secrets.read(place)
+  if (stored?.grant === undefined) return true
+  const { status, rt, exp, registration } = stored.grant
+  const isOver = rt === undefined && exp !== undefined && exp <= deps.clock.now()
+  if (status === 'reauth_required' || isOver) return true
+  return registration !== registrationKey(await deps.registrations.of(downstream))
 }
 
 /** Those of OpenID Connect (Core §5.4, §11). */
@@ -116,10 +138,15 @@ async function agree(agreement: Agreement, deps: LinkingDeps): Promise<Consent> 
 
 export function createLinking(deps: LinkingDeps): Linking {
   return {
-    describe: (downstream) => describe(downstream, deps),
-    hasEnded: async ({ place }) => (await deps.secrets.read(place))?.grant?.status === 'reauth_required',
-    begin: (downstream, state) => beginLink(downstream, state, deps),
-    finish: (finishing) => finishLink(finishing, deps),
+    describe: (downstream, person) => describe(downstream, person, deps),
+    hasEnded: (connection, downstream) => hasEnded(connection, downstream, deps),
+    begin: async (downstream, state, person) => beginLink({ downstream, state, person }, deps),
+    async finish(finishing) {
+      const connection = await finishLink(finishing, deps)
+      // The same account, linked anew, may now do more than what is at hand of it.
+      deps.cache.bar({ kind: 'connection', tenant: connection.place.tenant, connection: connection.id })
+      return connection
+    },
     agree: (agreement) => agree(agreement, deps),
   }
 }

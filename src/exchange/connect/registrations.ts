@@ -21,11 +21,15 @@ export interface LinkedRegistration extends Registration {
   readonly linked: NonNullable<Registration['linked']>
   /** The scopes that the downstream itself wants, where it was asked. */
   readonly wanted?: readonly string[]
+  /** What a token is asked for (RFC 8707); absent where nothing is said. */
+  readonly resource?: string
 }
 
 export interface Registrations {
   /** @throws exchange_misconfigured, exchange_unavailable, address_refused */
   of(downstream: Downstream): Promise<LinkedRegistration>
+  /** It refused what was made by what it said of itself: it is asked again the next time. */
+  forget(downstream: Downstream): void
 }
 
 export interface RegistrationDeps extends Introduction {
@@ -61,7 +65,8 @@ async function register(metadata: ServerMetadata, deps: RegistrationDeps): Promi
   const method = ['client_secret_basic', 'client_secret_post', 'none'].find((it) => methods.includes(it))
   const asked = {
     ...clientMetadata(deps.url),
-    application_type: 'web',
+    // OpenID Connect Registration §2: a redirect to this machine is a native client's.
+    application_type: deps.url.startsWith('https:') ? 'web' : 'native',
     token_endpoint_auth_method: method ?? 'client_secret_basic',
   }
   const response = await deps.fetch(endpoint, {
@@ -76,30 +81,37 @@ async function register(metadata: ServerMetadata, deps: RegistrationDeps): Promi
   return response.text()
 }
 
-type ResourceOf = (downstream: Downstream) => Promise<ProtectedResource>
+const urlOf = ({ origin, basePath }: Downstream): string => origin + basePath
 
 /** One question at a time to a downstream; a failed one is not remembered. */
-function rememberedResources({ clock, fetch }: RegistrationDeps): ResourceOf {
+function rememberedResources({ clock, fetch }: RegistrationDeps) {
   const resources = new Map<string, { readonly at: Millis; readonly found: Promise<ProtectedResource> }>()
-  return (downstream) => {
-    const key = downstream.origin + downstream.basePath
-    const now = clock.monotonic()
-    const known = resources.get(key)
-    if (known !== undefined && now - known.at < resourceLifetime) return known.found
-    const found = protectedResource(downstream, fetch).catch((error: unknown) => {
-      resources.delete(key)
-      if (error instanceof SallyportError) throw error
-      throw new SallyportError('exchange_unavailable', {}, error)
-    })
-    resources.set(key, { at: now, found })
-    return found
+  return {
+    of(downstream: Downstream): Promise<ProtectedResource> {
+      const key = urlOf(downstream)
+      const now = clock.monotonic()
+      const known = resources.get(key)
+      if (known !== undefined && now - known.at < resourceLifetime) return known.found
+      const asked = { at: now, found: protectedResource(downstream, fetch).catch(failed) }
+      resources.set(key, asked)
+      asked.found.catch(() => {
+        if (resources.get(key) === asked) resources.delete(key)
+      })
+      return asked.found
+    },
+    forget: (downstream: Downstream) => resources.delete(urlOf(downstream)),
   }
+}
+
+function failed(error: unknown): never {
+  if (error instanceof SallyportError) throw error
+  throw new SallyportError('exchange_unavailable', {}, error)
 }
 
 /** Registrations belong to one issuer: what another one gave is never shown to it. */
 export function createRegistrations(deps: RegistrationDeps): Registrations {
   const clients = new Map<string, Promise<OAuthClient>>()
-  const resourceOf = rememberedResources(deps)
+  const resources = rememberedResources(deps)
 
   async function introduce(at: Omit<Registration, 'client'>): Promise<OAuthClient> {
     const nobody: OAuthClient = { id: '' }
@@ -132,16 +144,19 @@ export function createRegistrations(deps: RegistrationDeps): Registrations {
       if (source.kind !== 'linked') throw new SallyportError('exchange_unsupported_principal')
       const { provider, origins } = source
       const linked = { origins, ...(provider === undefined ? {} : { provider: catalogue[provider] }) }
-      const resource = source.issuer === undefined ? await resourceOf(downstream) : undefined
-      const issuer = source.issuer ?? resource?.issuer ?? ''
-      if (source.issuer === undefined) deps.allowOrigin(issuer)
+      const found = source.issuer === undefined ? await resources.of(downstream) : undefined
+      const issuer = source.issuer ?? found?.issuer ?? ''
+      if (found !== undefined) deps.allowOrigin(issuer, downstream.origin)
       const client = await clientAt(source, { issuer, linked })
+      const resource = source.resource ?? found?.resource ?? false
       return {
         issuer,
         client,
         linked,
-        ...(resource?.scopes === undefined ? {} : { wanted: resource.scopes }),
+        ...(found?.scopes === undefined ? {} : { wanted: found.scopes }),
+        ...(resource === false ? {} : { resource }),
       }
     },
+    forget: (downstream) => void resources.forget(downstream),
   }
 }

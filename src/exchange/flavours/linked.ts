@@ -1,18 +1,13 @@
-import {
-  type EpochSeconds,
-  epoch,
-  type LinkedSource,
-  SallyportError,
-  type Secret,
-} from '../../model/index.ts'
+import { type EpochSeconds, epoch, SallyportError, type Secret } from '../../model/index.ts'
 import type { Json, Provider } from '../providers/provider.ts'
 import type { Flavour, Issued, TokenAnswer } from './flavour.ts'
 import { identityScopes } from './token-exchange.ts'
 
 /** What every token of a linked account has to agree with. */
 export interface LinkedTerms {
-  readonly source: LinkedSource
   readonly provider: Provider | undefined
+  /** What a token is asked for (RFC 8707); undefined where nothing is said. */
+  readonly resource: string | undefined
   readonly issuer: string
   /** What was asked for; undefined where nothing was. */
   readonly scopes: readonly string[] | undefined
@@ -49,7 +44,7 @@ export function scopeParameter(
   return [[parameter, scopes.join(separator)]]
 }
 
-const resourceOf = ({ resource }: LinkedSource): (readonly [string, string])[] =>
+export const resourceParameter = (resource: string | undefined): (readonly [string, string])[] =>
   resource === undefined ? [] : [['resource', resource]]
 
 /** A provider may grant less, and the names of who somebody is; never more than was asked for. */
@@ -100,13 +95,13 @@ function judge(answer: TokenAnswer, terms: LinkedTerms, now: EpochSeconds): Link
 /** The code that a person's browser brought back, for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5, RFC 8707 §2.2). */
 export const authorizationCode: Flavour<CodeAsk, Linked> = {
   grant: 'authorization-code',
-  prepare: ({ source, code, redirectUri, verifier }) => ({
+  prepare: ({ resource, code, redirectUri, verifier }) => ({
     grantType: 'authorization_code',
     parameters: [
       ['code', code],
       ['redirect_uri', redirectUri],
       ...(verifier === undefined ? [] : [['code_verifier', verifier] as const]),
-      ...resourceOf(source),
+      ...resourceParameter(resource),
     ],
   }),
   interpret: (ask, answer, now) => judge(answer, ask, now),
@@ -118,11 +113,11 @@ const repeatsScopes = (provider: Provider | undefined): boolean => provider?.nam
 /** The refresh of a linked account (RFC 6749 §6). */
 export const linkedRefresh: Flavour<LinkedRefreshAsk> = {
   grant: 'refresh-token',
-  prepare: ({ source, provider, refreshToken, scopes }) => ({
+  prepare: ({ resource, provider, refreshToken, scopes }) => ({
     grantType: 'refresh_token',
     parameters: [
       ['refresh_token', refreshToken],
-      ...resourceOf(source),
+      ...resourceParameter(resource),
       ...(repeatsScopes(provider) ? scopeParameter(provider, scopes) : []),
     ],
   }),

@@ -589,6 +589,12 @@ export const errorTable = {
     'connect',
     'The connection no longer works at the provider and has to be made again.',
   ),
+  scope_required: row(
+    424,
+    'caller',
+    'connect',
+    'The downstream asks for more than the person has agreed to.',
+  ),
   interaction_required: row(
     424,
     'provider',

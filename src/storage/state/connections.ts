@@ -42,6 +42,7 @@ export function createConnectionIndex(db: Database): ConnectionIndex {
         id,
       )
     },
+    want: async (tenant, id, scopes) => want(db, { tenant, id }, scopes),
     markDestroyed: async (tenant, id, tomb) => {
       db.statement('UPDATE connections SET active = 0, tomb = ? WHERE tenant = ? AND id = ?').run(
         JSON.stringify(tomb),
@@ -50,6 +51,18 @@ export function createConnectionIndex(db: Database): ConnectionIndex {
       )
     },
   }
+}
+
+/** In one statement: whoever destroys it meanwhile is not undone. */
+function want(
+  db: Database,
+  { tenant, id }: { readonly tenant: string; readonly id: string },
+  scopes: readonly string[],
+): void {
+  db.statement(
+    `UPDATE connections SET connection = json_set(connection, '$.wanted', json(?))
+     WHERE tenant = ? AND id = ? AND active = 1`,
+  ).run(JSON.stringify(scopes), tenant, id)
 }
 
 /** By the number in the column `active`. */

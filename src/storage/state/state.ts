@@ -49,6 +49,8 @@ export interface ConnectionIndex {
   pending(tenant: string): Promise<readonly Connection[]>
   /** A pending one is active from here on; any other stays what it is. */
   activate(tenant: string, id: string): Promise<void>
+  /** An active one is from here on known to want these scopes; any other stays what it is. */
+  want(tenant: string, id: string, scopes: readonly string[]): Promise<void>
   markDestroyed(tenant: string, id: string, tomb: Tombstone['tomb']): Promise<void>
 }
 
