@@ -136,16 +136,19 @@ function sentTo(location: string | undefined, redirect: string): Pick<Sent, 'err
   return error === null ? {} : { error, description }
 }
 
-const signInScopes = ['openid', 'profile', 'offline_access']
+/** What sign-in asks for, and nearly what linking an account does. */
+function scopesOf({ scope, metadata }: ClientTerms): readonly string[] {
+  if (scope !== undefined) return [...new Set(['openid', ...scope])]
+  const { scopes_supported: offered } = metadata()
+  const refreshed = !Array.isArray(offered) || offered.includes('offline_access')
+  return ['openid', 'profile', ...(refreshed ? ['offline_access'] : [])]
+}
 
 async function sendsBack(terms: ClientTerms, at: Examination): Promise<readonly Finding[]> {
   const { redirect, field, client } = terms
   if (redirect === undefined) return []
   const idp = terms.idp()
-  const metadata = terms.metadata()
-  const offered = metadata['scopes_supported']
-  const listed = (scope: string): boolean => !Array.isArray(offered) || offered.includes(scope)
-  const scope = terms.scope ?? signInScopes.filter((it) => it !== 'offline_access' || listed(it))
+  const scope = scopesOf(terms)
   const words: Words = { field, client: client.id, redirect, scope: scope.join(' ') }
   const sent = await send(terms, at, scope).catch(() => undefined)
   if (sent === undefined) return [finding('redirect_untried', words)]

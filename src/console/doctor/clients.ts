@@ -74,7 +74,13 @@ function registered({ config }: Examination): readonly Registered[] {
     if (credential.kind !== 'linked' || credential.provider !== undefined) continue
     const { issuer, client, scope } = credential
     if (issuer !== undefined && client !== undefined)
-      found.push({ ...fields, issuer, client, scope, redirect: redirectOf(url, 'connect') })
+      found.push({
+        ...fields,
+        issuer,
+        client,
+        scope: scope.length === 0 ? undefined : scope,
+        redirect: redirectOf(url, 'connect'),
+      })
   }
   return found
 }

@@ -47,6 +47,11 @@ function parse(text: string): Metadata | undefined {
   }
 }
 
+function allowEndpoint(endpoint: unknown, { tools }: Examination): void {
+  const url = typeof endpoint === 'string' ? URL.parse(endpoint) : null
+  if (url?.protocol === 'https:') tools.allowOrigin(url.origin)
+}
+
 /** Reaches an issuer and reads what it says of itself; `keep` is told the metadata. */
 export function issuerStep(issuer: Issuer, at: Examination, keep: (metadata: Metadata) => void): Step {
   const { field } = issuer
@@ -69,6 +74,8 @@ export function issuerStep(issuer: Issuer, at: Examination, keep: (metadata: Met
         return [...time, finding(code, { field, status })]
       }
       keep(found.metadata)
+      // A sign-in follows trusted metadata to another host of the IdP; exchanges do not.
+      if (field === 'login.issuer') allowEndpoint(found.metadata['token_endpoint'], at)
       return [
         ...time,
         ...diagnoseMetadata(found.metadata, issuer).map(({ code, words }) => finding(code, words)),
