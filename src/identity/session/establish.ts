@@ -126,7 +126,7 @@ function begin<T>(
   deps: EstablishDeps,
 ): { readonly access: Access; readonly sealed: T; readonly work: Work } {
   const { subject, server } = input
-  const { principal, client, idpSid, groups, groupsComplete, workflow, subjectFrom } = subject
+  const { principal, client, registration, idpSid, groups, groupsComplete, workflow, subjectFrom } = subject
   const now = deps.clock.now()
   const rev = deps.gate.applied
   const work = checkedWork(subject, server, deps)
@@ -140,6 +140,7 @@ function begin<T>(
       sid,
       principal,
       client,
+      ...(registration === undefined || registration === client ? {} : { registration }),
       server: server.name,
       ...(idpSid === undefined ? {} : { idpSid }),
       authTime,
