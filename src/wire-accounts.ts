@@ -5,7 +5,7 @@ import { type AccountsDeps, createAsks, mountAccounts, type People } from './acc
 import type { Audit } from './audit/index.ts'
 import type { Config } from './config/index.ts'
 import type { Dial } from './egress/index.ts'
-import { clientDocument, type Exchange, type Introduction } from './exchange/index.ts'
+import { clientDocument, clientDocumentPath, type Exchange, type Introduction } from './exchange/index.ts'
 import type { Access, Clock } from './model/index.ts'
 import type { Policy } from './policy/index.ts'
 import type { Replica, Revocations } from './revocation/index.ts'
@@ -83,7 +83,7 @@ export function openAccounts(parts: AccountsParts): AccountsDoor {
     connectUrl: ({ session }, downstream) => config.url + asks.pathFor(session, downstream),
     mount: async (app, people) => {
       const document = JSON.stringify(clientDocument(config.url))
-      app.get('/oauth2/client.json', async (_request, reply) => reply.type('application/json').send(document))
+      app.get(clientDocumentPath, async (_request, reply) => reply.type('application/json').send(document))
       await mountAccounts(app, { ...deps, people })
     },
   }

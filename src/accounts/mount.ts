@@ -8,7 +8,7 @@ import { mountOwnAccounts } from './own-accounts.ts'
 import { send } from './send.ts'
 
 /** First segments of the paths that are this room's, as parts of a regular expression. */
-export const accountsPaths: readonly string[] = ['connect', 'accounts']
+export const accountsPaths: readonly string[] = ['connect', 'accounts', String.raw`client-metadata\.json`]
 
 /** Each field once; twice the same is two readings. @throws request_malformed */
 function fieldsOf(body: string): Readonly<Record<string, string>> {

@@ -130,6 +130,21 @@ describe('what an MCP server says of itself', () => {
       },
     ])
   })
+
+  it('may be found in a document, for servers that fetch one', async () => {
+    const it = await world()
+    const answer = await fetch(`${it.url}/client-metadata.json`)
+    expect(answer.headers.get('content-type')).toContain('application/json')
+    expect(await answer.json()).toEqual({
+      client_id: `${it.url}/client-metadata.json`,
+      client_name: 'sallyport',
+      client_uri: it.url,
+      redirect_uris: [`${it.url}/connect/callback`],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'none',
+    })
+  })
 })
 
 describe('an MCP server that asks for more', () => {

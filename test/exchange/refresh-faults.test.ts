@@ -183,7 +183,15 @@ describe('a linked account that servers share', { timeout: 30_000 }, () => {
     }
     const registration = registrationKey({ issuer: it.provider.issuer, client })
     const exp = epoch(it.clock.now() - 10)
-    const grant = { v: 1, gen: 1, exp, status: 'active', rev: 0, registration, scopes: ['orders.read'] } as const
+    const grant = {
+      v: 1,
+      gen: 1,
+      exp,
+      status: 'active',
+      rev: 0,
+      registration,
+      scopes: ['orders.read'],
+    } as const
     await it.secrets.create(where, { ...grant, rt: new Secret(rt, 'refresh token') }, 0)
     return { where, needAt: (name: string) => ({ ...it.need(to), server: { ...server, name } }) }
   }

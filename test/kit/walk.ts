@@ -49,6 +49,8 @@ export interface BrowserOptions {
   readonly leaveAt: string
   /** Goes before the answer of each step is judged. */
   readonly onStep?: (step: Step) => void
+  /** How it reaches addresses; where nothing is said, as the machine does. */
+  readonly fetch?: (url: URL, init: RequestInit) => Promise<Response>
 }
 
 interface Going {
@@ -65,7 +67,7 @@ interface Going {
 const maxSteps = 25
 const limitMs = 60_000
 
-export function createBrowser({ leaveAt, onStep }: BrowserOptions): Browser {
+export function createBrowser({ leaveAt, onStep, fetch: reach = fetch }: BrowserOptions): Browser {
   const jar = createJar()
   const steps: Step[] = []
 
@@ -92,7 +94,7 @@ export function createBrowser({ leaveAt, onStep }: BrowserOptions): Browser {
     const { url, method, body, from } = going
     const crossSite = from === undefined || from.hostname !== url.hostname
     const cookie = jar.header(url, { crossSite, method })
-    const response = await fetch(url, {
+    const response = await reach(url, {
       method,
       redirect: 'manual',
       headers: {

@@ -17,10 +17,12 @@ export interface Introduction {
 /** Where providers send people back to. */
 export const callbackOf = (url: string): string => `${url}/connect/callback`
 
-/** Our own metadata document (draft-ietf-oauth-client-id-metadata-document): its URL is the client id. */
+/** Where our own metadata document lies (draft-ietf-oauth-client-id-metadata-document): its URL is the client id. */
+export const clientDocumentPath = '/client-metadata.json'
+
 export function clientDocument(url: string): Readonly<Record<string, unknown>> {
   return {
-    client_id: `${url}/oauth2/client.json`,
+    client_id: url + clientDocumentPath,
     ...clientMetadata(url),
     token_endpoint_auth_method: 'none',
   }

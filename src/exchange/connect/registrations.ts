@@ -13,7 +13,7 @@ import type { Registration } from '../registration.ts'
 import { catalogue } from '../providers/catalogue.ts'
 import { isObject, isText } from '../providers/provider.ts'
 import { callTimeout } from '../call-timeout.ts'
-import { clientMetadata, type Introduction } from './introduction.ts'
+import { clientDocumentPath, clientMetadata, type Introduction } from './introduction.ts'
 import { type ProtectedResource, protectedResource } from './protected-resource.ts'
 
 /** Our client at the server at which the accounts of a downstream are linked. */
@@ -118,7 +118,7 @@ export function createRegistrations(deps: RegistrationDeps): Registrations {
     const metadata = await deps.servers.metadata({ ...at, client: nobody })
     // A document at a URL is one only where others can fetch it.
     if (metadata['client_id_metadata_document_supported'] === true && deps.url.startsWith('https:'))
-      return { id: `${deps.url}/oauth2/client.json` }
+      return { id: deps.url + clientDocumentPath }
     const name = `client of ${deps.url} at ${at.issuer}`
     const kept = await deps.given.read(name)
     if (kept !== undefined && !hasEnded(kept, deps)) return clientFrom(kept)
