@@ -15,26 +15,27 @@ export interface Visit {
 }
 
 export function answerAuthorize(running: Running, visit: Visit): void {
-  const { client, habits, knobs } = running
+  const { clients, habits, knobs } = running
   const { response, form } = visit
   const redirectUri = form['redirect_uri'] ?? ''
+  const client = clients.find(({ id }) => id === form['client_id'])
   // Nothing goes back to an address that the client has not registered.
-  if (form['client_id'] !== client.id) plainPage(response, 400, 'There is no such application.')
+  if (client === undefined) plainPage(response, 400, 'There is no such application.')
   else if (!isRegistered(client, redirectUri)) plainPage(response, 400, `${redirectUri} is not registered.`)
   else {
     const isCode = form['response_type'] === 'code'
     const refusal = knobs.refuse ?? (isCode ? habits.refuse(form, client) : habits.refusals.grant)
-    if (refusal === undefined) signIn(running, visit)
+    if (refusal === undefined) signIn(running, visit, client)
     else goBack(running, visit, refusedWith(refusal))
   }
 }
 
-function signIn(running: Running, visit: Visit): void {
+function signIn(running: Running, visit: Visit, client: StubClient): void {
   const { habits } = running
   const { request, response, form, url } = visit
   const isTyped = request.method === 'POST'
   const login = isTyped ? typedLogin(running, visit) : knownLogin(running, visit)
-  if (login !== undefined) goBack(running, visit, { code: codeFor(running, form, login) })
+  if (login !== undefined) goBack(running, visit, { code: codeFor(running, { form, login, client }) })
   else if (form['prompt'] === 'none') goBack(running, visit, refusedWith(habits.refusals.login))
   else
     loginPage(response, { action: url, fields: habits.loginFields, hint: form['login_hint'], wrong: isTyped })
@@ -61,7 +62,10 @@ function typedLogin(
   return login
 }
 
-function codeFor({ codes, client }: Running, form: Form, login: Login): string {
+function codeFor(
+  { codes }: Running,
+  { form, login, client }: { readonly form: Form; readonly login: Login; readonly client: StubClient },
+): string {
   const code = randomUUID()
   const scope = (form['scope'] ?? '').split(' ').filter(Boolean)
   const granted = { login, client, scope, nonce: form['nonce'] }

@@ -1,11 +1,14 @@
 /** Okta with a custom authorization server, as far as a sign-in meets its ways. */
 import { randomUUID } from 'node:crypto'
 import {
+  type Form,
   type Granted,
   type Habits,
   type Place,
   type Refusal,
+  type Running,
   startProvider,
+  type StubClient,
   type StubIdp,
   type StubOptions,
   type StubPerson,
@@ -121,7 +124,42 @@ function habits(resource: 'ignored' | 'refused', leeway: number): Habits {
       },
       refresh: { error: 'invalid_grant', description: 'The refresh token is invalid or expired.' },
     },
+    grants: { 'urn:ietf:params:oauth:grant-type:token-exchange': crossAppAccess },
     errorBody: ({ error, description }: Refusal) => ({ error, error_description: description }),
+  }
+}
+
+const tokenType = 'urn:ietf:params:oauth:token-type:'
+
+/** Cross App Access: an application has its person's ID token exchanged for an ID-JAG, made for another's server. */
+async function crossAppAccess(
+  form: Form,
+  client: StubClient,
+  { keys, place, knobs, people }: Running,
+): Promise<Record<string, unknown> | Refusal> {
+  const subject = await keys.read(form['subject_token'] ?? '')
+  const person = people.find(({ id }) => id === subject?.['sub'])
+  const wanted =
+    form['requested_token_type'] === `${tokenType}id-jag` &&
+    form['subject_token_type'] === `${tokenType}id_token`
+  if (
+    !wanted ||
+    subject?.['aud'] !== client.id ||
+    person === undefined ||
+    knobs.disabled.has(person.username)
+  )
+    return { error: 'invalid_grant', description: 'The subject token is invalid.' }
+  const iat = Math.floor(Date.now() / 1000)
+  const claims = {
+    ...{ iss: place.issuer, sub: person.id, aud: form['audience'], jti: randomUUID(), iat, exp: iat + 300 },
+    ...{ resource: form['resource'], client_id: client.id, scope: form['scope'], auth_time: subject['iat'] },
+    ...{ email: person.username, groups: person.groups },
+  }
+  return {
+    access_token: await keys.sign(claims, { typ: 'oauth-id-jag+jwt' }),
+    issued_token_type: `${tokenType}id-jag`,
+    token_type: 'N_A',
+    expires_in: 300,
   }
 }
 
@@ -163,6 +201,7 @@ function metadata({ issuer, origin }: Place): Record<string, unknown> {
     ],
     claims_supported: ['ver', 'jti', 'iss', 'aud', 'iat', 'exp', 'cid', 'uid', 'scp', 'sub'],
     code_challenge_methods_supported: ['S256'],
+    identity_chaining_requested_token_types_supported: [`${tokenType}id-jag`],
     introspection_endpoint: at('/v1/introspect'),
     revocation_endpoint: at('/v1/revoke'),
     end_session_endpoint: at('/v1/logout'),

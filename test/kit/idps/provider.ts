@@ -114,14 +114,19 @@ export interface Habits {
   readonly leeway: number
   readonly refusals: Record<'code' | 'client' | 'disabled' | 'grant' | 'login' | 'refresh', Refusal>
   errorBody(refusal: Refusal): Record<string, unknown>
-  /** Further grants by their names: what the access token says. */
-  readonly grants?: Readonly<Record<string, (form: Form, running: Running) => Promise<Granted | Refusal>>>
+  /** Further grants by their names, with what they answer. */
+  readonly grants?: Readonly<
+    Record<
+      string,
+      (form: Form, client: StubClient, running: Running) => Promise<Record<string, unknown> | Refusal>
+    >
+  >
 }
 
 export interface Running {
   readonly habits: Habits
   readonly place: Place
-  readonly client: StubClient
+  readonly clients: readonly StubClient[]
   readonly knobs: StubKnobs
   readonly keys: Keys
   readonly people: readonly StubPerson[]
@@ -149,6 +154,8 @@ interface Refreshing {
 export interface StubOptions {
   readonly people: readonly StubPerson[]
   readonly client?: StubClient
+  /** Other applications of the company, besides the one of the broker. */
+  readonly others?: readonly StubClient[]
   /** `localhost` is another site than 127.0.0.1 to a browser, as a company's provider is. */
   readonly host?: '127.0.0.1' | 'localhost'
 }
@@ -160,7 +167,7 @@ const defaultClient: StubClient = {
 }
 
 export async function startProvider(habits: Habits, options: StubOptions): Promise<StubIdp> {
-  const { people, client = defaultClient, host = '127.0.0.1' } = options
+  const { people, client = defaultClient, others = [], host = '127.0.0.1' } = options
   const asked: { endpoint: 'authorize' | 'token'; form: Form }[] = []
   const knobs: StubKnobs = {
     disabled: new Set(),
@@ -187,7 +194,7 @@ export async function startProvider(habits: Habits, options: StubOptions): Promi
   const origin = `http://${host}:${(server.address() as AddressInfo).port}`
   const place = { origin, issuer: `${origin}${habits.paths.issuer}` }
   const running: Running = {
-    ...{ habits, place, client, people, knobs, keys },
+    ...{ habits, place, clients: [client, ...others], people, knobs, keys },
     logins: new Map(),
     codes: new Map(),
     refreshTokens: new Map(),

@@ -1,46 +1,67 @@
 /** The token endpoint of a stub provider. */
 import { createHash, randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Form, Granted, Refusal, Running } from './provider.ts'
+import type { Form, Granted, Refusal, Running, StubClient } from './provider.ts'
 
 export interface TokenAnswer {
   readonly status: number
   readonly body: Record<string, unknown>
 }
 
-const isRefusal = (it: Granted | Refusal): it is Refusal => 'error' in it
+type Found = Granted | Refusal
+
+const isRefusal = (it: object): it is Refusal => 'error' in it
 
 export async function answerToken(
   running: Running,
   request: IncomingMessage,
   form: Form,
 ): Promise<TokenAnswer> {
-  const { habits, client, knobs } = running
+  const { habits, clients, knobs } = running
   const refuse = (refusal: Refusal, status = 400) => ({ status, body: habits.errorBody(refusal) })
   if (knobs.down !== undefined) return { status: knobs.down, body: {} }
   const { id, secret } = credentialsOf(request, form)
-  if (id !== client.id || secret !== client.secret) return refuse(habits.refusals.client, 401)
-  const refusal = knobs.refuse ?? habits.refuse(form, client)
+  const client = clients.find((each) => each.id === id && each.secret === secret)
+  if (client === undefined) return refuse(habits.refusals.client, 401)
+  const isOwn = habits.grants?.[form['grant_type'] ?? ''] !== undefined
+  const refusal = knobs.refuse ?? (isOwn ? undefined : habits.refuse(form, client))
   if (refusal !== undefined) return refuse(refusal)
-  const found = await grantedFor(running, form)
-  if (isRefusal(found)) return refuse(found)
-  if (knobs.disabled.has(found.login.person.username)) return refuse(habits.refusals.disabled)
-  const family =
-    form['grant_type'] === 'refresh_token'
-      ? running.refreshTokens.get(form['refresh_token'] ?? '')?.family
-      : undefined
-  return { status: 200, body: await tokens(running, found, { family, form }) }
+  const body = await answerGrant(running, client, form)
+  return isRefusal(body) ? refuse(body) : { status: 200, body }
 }
 
-async function grantedFor(running: Running, form: Form): Promise<Granted | Refusal> {
-  const { habits } = running
+async function answerGrant(
+  running: Running,
+  client: StubClient,
+  form: Form,
+): Promise<Record<string, unknown> | Refusal> {
+  const { habits, refreshTokens } = running
   const type = form['grant_type'] ?? ''
-  if (type === 'authorization_code') return redeem(running, form)
-  if (type === 'refresh_token') return refresh(running, form)
-  return (await habits.grants?.[type]?.(form, running)) ?? habits.refusals.grant
+  const more = habits.grants?.[type]
+  if (more !== undefined) return more(form, client, running)
+  const family = refreshTokens.get(form['refresh_token'] ?? '')?.family
+  if (type === 'authorization_code') return give(running, client, { form, found: redeem(running, form) })
+  if (type === 'refresh_token') return give(running, client, { form, found: refresh(running, form), family })
+  return habits.refusals.grant
 }
 
-function redeem({ codes, habits }: Running, form: Form): Granted | Refusal {
+async function give(
+  running: Running,
+  client: StubClient,
+  {
+    form,
+    found,
+    family,
+  }: { readonly form: Form; readonly found: Found; readonly family?: string | undefined },
+): Promise<Record<string, unknown> | Refusal> {
+  const { habits, knobs } = running
+  if (isRefusal(found)) return found
+  if (found.client.id !== client.id) return habits.refusals.code
+  if (knobs.disabled.has(found.login.person.username)) return habits.refusals.disabled
+  return tokens(running, found, { family, form })
+}
+
+function redeem({ codes, habits }: Running, form: Form): Found {
   const code = codes.get(form['code'] ?? '')
   if (code === undefined || code.used || code.redirectUri !== form['redirect_uri'])
     return habits.refusals.code
@@ -51,7 +72,7 @@ function redeem({ codes, habits }: Running, form: Form): Granted | Refusal {
   return code.challenge === undefined || code.challenge === proof ? code.granted : habits.refusals.code
 }
 
-function refresh({ refreshTokens, habits }: Running, form: Form): Granted | Refusal {
+function refresh({ refreshTokens, habits }: Running, form: Form): Found {
   const token = refreshTokens.get(form['refresh_token'] ?? '')
   if (token === undefined) return habits.refusals.refresh
   const now = Date.now()
