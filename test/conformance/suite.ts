@@ -26,6 +26,8 @@ interface Requirements {
 const limitMs = 5 * 60_000
 /** For one scenario. The longest that goes well takes five seconds. */
 const scenarioMs = '15000'
+/** For somebody to sign in. */
+const signInMs = 60_000
 const time = /^\d{4}-\d\d-\d\dT/
 const place = (suite: string) => join(suite, 'node_modules', '@modelcontextprotocol', 'conformance')
 
@@ -48,36 +50,78 @@ export interface SuiteRun {
 }
 
 export async function runSuite({ suite, url, revision, folder }: SuiteRun): Promise<readonly Check[]> {
-  const program = join(place(suite), 'dist', 'index.js')
   const options = ['--url', url, '--requirements', revision, '--timeout', scenarioMs, '--output-dir', folder]
-  // No environment: a proxy or a Node option of whoever runs this has no part in it.
-  const child = spawn(process.execPath, [program, 'server', ...options], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {},
-    timeout: limitMs,
-  })
-  const chunks: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk))
-  const [code] = (await once(child, 'close')) as [number | null]
-  // 1 is also what it ends with where a scored check failed, which the files tell in full.
-  if (code !== 0 && code !== 1)
-    throw new Error(
-      `the suite ended with ${code ?? 'a signal'}\n${lastLines(Buffer.concat(chunks).toString())}`,
-    )
+  await runProgram(suite, ['server', ...options], { limit: limitMs })
   return readResults(folder, await requirements(suite, revision))
 }
 
-/** Each scenario has a folder of its name and the time; one that broke leaves it empty. */
+export interface AuthorizationRun extends Omit<SuiteRun, 'revision'> {
+  /** A client with `http://127.0.0.1:PORT/callback` among its redirect URIs. */
+  readonly client: { readonly id: string; readonly secret?: string; readonly port: number }
+  /** RFC 8707. */
+  readonly resource?: string
+  /** Takes the address of the authorization request to the redirect URI, and there. */
+  visit(url: URL): Promise<unknown>
+}
+
+/** The scenarios for authorization servers: the metadata, and a code that somebody signed in for. */
+export async function runAuthorizationSuite(run: AuthorizationRun): Promise<readonly Check[]> {
+  const { suite, url, folder, client, resource, visit } = run
+  const { id, secret, port } = client
+  const options = ['--url', url, '--output-dir', folder, '--client-id', id, '--port', String(port)]
+  if (secret !== undefined) options.push('--client-secret', secret)
+  if (resource !== undefined) options.push('--resource', resource)
+  let visiting: Promise<unknown> | undefined
+  const told = (output: string) => {
+    const address = /^(http\S+response_type=code\S*)\n/m.exec(output)?.[1]
+    if (address !== undefined) visiting ??= visit(new URL(address))
+  }
+  await runProgram(suite, ['authorization', ...options], { limit: signInMs, told })
+  await visiting
+  return (await Promise.all((await readdir(folder)).map((name) => checksIn(folder, name)))).flat()
+}
+
+async function runProgram(
+  suite: string,
+  args: readonly string[],
+  { limit, told }: { readonly limit: number; readonly told?: (output: string) => void },
+): Promise<void> {
+  const program = join(place(suite), 'dist', 'index.js')
+  // No environment: a proxy or a Node option of whoever runs this has no part in it.
+  const child = spawn(process.execPath, [program, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {},
+    timeout: limit,
+  })
+  let output = ''
+  const hear = (chunk: string) => {
+    output += chunk
+    told?.(output)
+  }
+  child.stdout.setEncoding('utf8').on('data', hear)
+  child.stderr.setEncoding('utf8').on('data', hear)
+  const [code] = (await once(child, 'close')) as [number | null]
+  // 1 is also what it ends with where a scored check failed, which the files tell in full.
+  if (code !== 0 && code !== 1)
+    throw new Error(`the suite ended with ${code ?? 'a signal'}\n${lastLines(output)}`)
+}
+
+/** The checks of a scenario in the folder of its name and the time; it is empty where the scenario broke. */
+async function checksIn(folder: string, name: string | undefined, scenario?: string): Promise<Check[]> {
+  const of = scenario ?? String(name).replace(/-\d{4}-\d\d-\d\dT.*$/, '')
+  const text = await readFile(join(folder, name ?? 'missing', 'checks.json'), 'utf8').catch(() => undefined)
+  if (text === undefined) return [{ scenario: of, id: 'result', name: 'has a result', status: 'FAILURE' }]
+  return (JSON.parse(text) as Omit<Check, 'scenario'>[]).map((check) => ({ ...check, scenario: of }))
+}
+
+/** Scenarios that left no folder count as failed. */
 async function readResults(folder: string, { server, not_scored }: Requirements): Promise<Check[]> {
   const unscored = not_scored.filter(({ leg }) => leg === 'server').map(({ scenario }) => scenario)
   const folders = await readdir(folder)
-  const checks = [...server, ...unscored].map(async (scenario): Promise<Check[]> => {
+  const checks = [...server, ...unscored].map((scenario) => {
     const start = `server-${scenario}-`
     const own = folders.find((name) => name.startsWith(start) && time.test(name.slice(start.length)))
-    const text = await readFile(join(folder, own ?? 'missing', 'checks.json'), 'utf8').catch(() => undefined)
-    if (text === undefined) return [{ scenario, id: 'result', name: 'has a result', status: 'FAILURE' }]
-    return (JSON.parse(text) as Omit<Check, 'scenario'>[]).map((check) => ({ ...check, scenario }))
+    return checksIn(folder, own, scenario)
   })
   return (await Promise.all(checks)).flat()
 }
