@@ -25,8 +25,20 @@ export default defineConfig({
         test: {
           name: 'real',
           include: ['test/real/**/*.test.ts'],
+          exclude: ['test/real/sign-in/**'],
           globalSetup: ['test/kit/parts/global-setup.ts'],
           testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        // Every way to sign in: `npm run test:sign-in`, and no part of `npm test`.
+        test: {
+          name: 'sign-in',
+          include: ['test/real/sign-in.test.ts', 'test/real/sign-in/**/*.test.ts'],
+          globalSetup: ['test/kit/parts/global-setup.ts'],
+          testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },

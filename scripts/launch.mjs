@@ -20,6 +20,7 @@ const targets = {
   'bench-micro': ['bench/micro.ts'],
   defences: ['scripts/defences.mjs'],
   conformance: ['test/conformance/run.ts'],
+  'sign-in': ['scripts/test-sign-in.mjs'],
 }
 
 const say = (line) => process.stderr.write(`${line}\n`)
