@@ -96,8 +96,7 @@ async function openSecrets(
 ): Promise<Secrets> {
   const { vault, tenant } = config
   if (vault === undefined) return openFileSecrets({ dir: join(config.data, 'secrets'), key }, deps)
-  const groups = [...new Set(config.servers.map((server) => server.group))]
-  return openVaultSecrets({ ...vault, tenant, groups }, { ...deps, fetch: deps.dial.fetch })
+  return openVaultSecrets({ ...vault, tenant }, { ...deps, fetch: deps.dial.fetch })
 }
 
 /** A call has a limit of its own, and a stream none. */

@@ -40,7 +40,6 @@ export async function openDoctor(
   // What fails is told as a finding.
   const log = createLog({ level: 'error', stream: { write: () => undefined } })
   const deps = { clock, random, fetch: dial.fetch, log }
-  const groups = [...new Set(servers.map(({ group }) => group))]
   return {
     config: { ...config, listens: listensOf(config), messageBytes: limits.messageBytes },
     tools: {
@@ -50,8 +49,7 @@ export async function openDoctor(
       allowOrigin: dial.allowOrigin,
       transport: dial.transport,
       provider: createProviderProbe(deps),
-      vault:
-        vault === undefined ? undefined : (terms) => lookIntoVault({ ...vault, tenant, groups }, deps, terms),
+      vault: vault === undefined ? undefined : (terms) => lookIntoVault({ ...vault, tenant }, deps, terms),
       operation: policy.match,
     },
     close: dial.close,

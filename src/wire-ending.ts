@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { epoch, type Scope, type Seq, type Session } from './model/index.ts'
 import type { Revocations } from './revocation/index.ts'
 import type { State } from './storage/index.ts'
+import type { Log } from './telemetry/index.ts'
 
 /** On whose word a session ends, and why. */
 export interface Ending {
@@ -14,6 +15,11 @@ export interface Ending {
 export async function cutSession(revocations: Revocations, session: Session, why: Ending): Promise<void> {
   const scope: Scope = { kind: 'session', tenant: session.principal.tenant, sid: session.sid }
   await revocations.revoke({ id: randomUUID(), scope, hold: false, ...why, wait: 'fence', waitSeconds: 5 })
+}
+
+/** For whoever has no time to wait for it. */
+export function endSoon(ending: Promise<void>, log: Log): void {
+  ending.catch((error: unknown) => log.error('a session that is over could not be ended', {}, error))
 }
 
 /** Forgets the sessions of a scope with what they stand on, and tells by which claim their sign-ins were dated. */

@@ -2,6 +2,7 @@
 import type { Audit } from './audit/index.ts'
 import type { Config } from './config/index.ts'
 import type { Dial } from './egress/index.ts'
+import type { createExchange, Exchange } from './exchange/index.ts'
 import type { DevIssuer, OpenIdentity } from './identity/index.ts'
 import type { Clock, Server, Session } from './model/index.ts'
 import type { Policy } from './policy/index.ts'
@@ -17,6 +18,7 @@ import { createSeal, type Keyring, type State } from './storage/index.ts'
 import type { Log } from './telemetry/index.ts'
 
 interface SignInParts extends AccessParts {
+  readonly exchange: Exchange
   readonly identity: OpenIdentity
   readonly accessTokens: AccessTokens
   /** Cut a session, with everything that stands on it. */
@@ -30,6 +32,16 @@ interface SignInParts extends AccessParts {
   readonly log: Log
   readonly dev: DevIssuer | undefined
   readonly random: (bytes: number) => Uint8Array
+}
+
+/** What the exchange looks up: the downstreams, and our client at the login issuer where people are sent there. */
+export function exchangeSlice({ login }: Config, policy: Policy): Parameters<typeof createExchange>[0] {
+  const { issuer, client, builtIn } = login
+  const isOurs = !builtIn && (client?.secret !== undefined || client?.key !== undefined)
+  return {
+    downstream: policy.downstream,
+    ...(client !== undefined && isOurs ? { login: { issuer, client } } : {}),
+  }
 }
 
 /** What access tokens are made of, before there is anybody to make them for. */
@@ -50,7 +62,7 @@ export function openOwnTokens(parts: AccessParts): AccessTokens {
 
 /** Undefined where nobody can be sent on to sign in. */
 export function openSignIn(parts: SignInParts): SignInDoor | undefined {
-  const { config, keyring, state, dial, replica, policy, dev, random } = parts
+  const { config, keyring, state, dial, replica, policy, exchange, dev, random } = parts
   const { url, tenant, servers, clients, signIn } = config
   if (config.login.client === undefined && dev === undefined) return undefined
   const login = dev === undefined ? config.login : { ...config.login, ...dev.login }
@@ -76,7 +88,7 @@ export function openSignIn(parts: SignInParts): SignInDoor | undefined {
       admit: policy.admit,
       tickets: state.tickets,
       consents: state.consents,
-      keepLogin: async () => undefined,
+      keepLogin: ({ visitor, tokens }) => exchange.keepLogin({ ...visitor, tokens }),
       people: dev?.people ?? [],
     },
   )
@@ -94,7 +106,7 @@ function tokensOf(
     {
       ...{ url, tenant, environment, servers, ...session, ...signIn },
       skew: login.skew,
-      subjectFrom: 'none',
+      subjectFrom: login.builtIn ? 'none' : 'login',
     },
     accessTokens,
     {
@@ -105,7 +117,7 @@ function tokensOf(
       gate: replica.gate,
       fetch: dial.fetchPublic,
       findClient,
-      checkLogin: async () => 'alive',
+      checkLogin: async (session) => (await parts.exchange.checkLogin(session)).state,
     },
   )
 }

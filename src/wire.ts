@@ -31,10 +31,10 @@ import {
 import { agreesWithWitness } from './storage/index.ts'
 import { type AccountsDoor, introductionOf, openAccounts } from './wire-accounts.ts'
 import { openGateway } from './wire-gateway.ts'
-import { openOwnTokens, openSignIn } from './wire-signin.ts'
+import { exchangeSlice, openOwnTokens, openSignIn } from './wire-signin.ts'
 import type { AccessTokens, SignInDoor } from './signin/index.ts'
 import { startUpkeep } from './upkeep.ts'
-import { cutSession, type Ending, endSessions } from './wire-ending.ts'
+import { cutSession, type Ending, endSessions, endSoon } from './wire-ending.ts'
 import { openTools } from './wire-tools.ts'
 import { withHorizon } from './with-horizon.ts'
 import { createHealth, createMetrics, type Health, type Log, type Metrics } from './telemetry/index.ts'
@@ -152,11 +152,12 @@ async function openRooms(base: Base): Promise<Rooms> {
   const common = { ...base, gate: replica.gate, clock, random, fetch: dial.fetch }
   const { connections, consents } = state
   // The exchange and identity ask revocations, which tell both what was cut.
-  const exchange = createExchange(policy, {
+  const exchange = createExchange(exchangeSlice(config, policy), {
     ...common,
     connections,
     consents,
     introduction: introductionOf({ ...base, random }),
+    sessionEnded: (session, cause) => endSoon(endSession(session, { by: 'sallyport', cause }), base.log),
     revokeLater: (place, token) => revocations.revokeLater(place, token),
   })
   const endSession: Rooms['endSession'] = (session, why) => cutSession(revocations, session, why)

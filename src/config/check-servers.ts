@@ -1,3 +1,4 @@
+import { loginGroup } from '../exchange/index.ts'
 import { asksFor, isMethodName, type RiskClass, level } from '../model/index.ts'
 import { checkClient } from './check-downstreams.ts'
 import { checkRules } from './check-rules.ts'
@@ -21,6 +22,12 @@ export function checkServers(config: Expanded, report: Report): void {
     for (const [tool, one] of Object.entries(server.tools))
       checkTool(one, [...path, 'tools', tool], config, report)
     checkServerClient(name, server, clients, report)
+    if (server.vault_group === loginGroup)
+      report.fault(
+        [...path, 'vault_group'],
+        `the vault group ${loginGroup} is where people’s sign-ins lie, and no server’s`,
+        'give vault_group another name',
+      )
     const uses = Object.values(server.tools).flatMap((tool) => tool.uses)
     for (const use of [...server.direct, ...uses]) used.add(partsOf(use).downstream)
   }

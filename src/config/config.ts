@@ -81,6 +81,8 @@ export interface VaultSlice {
   /** A CA bundle in PEM. */
   readonly ca?: string
   readonly mounts: { readonly kv: string; readonly transit: string }
+  /** The groups that there have to be: those of the servers, and `login` where people sign in here. */
+  readonly groups: readonly string[]
   readonly logins: {
     readonly runtime: VaultLogin
     readonly connecting: VaultLogin

@@ -1,3 +1,4 @@
+import { loginGroup } from '../exchange/index.ts'
 import { Secret, seconds } from '../model/index.ts'
 import { resolveCaps } from './caps.ts'
 import type { Config, ListenAddress, LoginSlice, VaultLogin, VaultSlice } from './config.ts'
@@ -44,7 +45,7 @@ export async function resolveConfig(config: Expanded, context: Resolving): Promi
     data: config.data,
     key: await resolveKey(config, context),
     throwawayKey: config.key === undefined,
-    ...(vault === undefined ? {} : { vault: await resolveVault(vault, context) }),
+    ...(vault === undefined ? {} : { vault: await resolveVault(vault, config, context) }),
     listen: {
       egress: resolveListen(config.listen.egress),
       gateway: resolveListen(config.listen.gateway),
@@ -129,7 +130,11 @@ async function resolveKey({ key }: Expanded, { read, random }: Resolving): Promi
   return read.bytes(key, ['key'], leastKeyBytes)
 }
 
-async function resolveVault(written: ExpandedVault, context: Resolving): Promise<VaultSlice> {
+async function resolveVault(
+  written: ExpandedVault,
+  config: Expanded,
+  context: Resolving,
+): Promise<VaultSlice> {
   const { logins, namespace, mounts, address } = written
   const runtime = await resolveVaultLogin(logins.runtime, 'runtime', context)
   // One object for several roles tells the store that one token serves them.
@@ -142,12 +147,19 @@ async function resolveVault(written: ExpandedVault, context: Resolving): Promise
     ...(namespace === undefined ? {} : { namespace }),
     ...(ca === undefined ? {} : { ca }),
     mounts,
+    groups: vaultGroups(config, context),
     logins: {
       runtime,
       connecting: same ? runtime : await resolveVaultLogin(logins.connecting, 'connecting', context),
       keeper: same ? runtime : await resolveVaultLogin(logins.keeper, 'keeper', context),
     },
   }
+}
+
+function vaultGroups({ servers, login, url }: Expanded, { form }: Resolving): readonly string[] {
+  const own = Object.values(servers).map((server) => server.vault_group)
+  const keepsLogins = login?.mode === 'broker' && !isBuiltIn(login, url, form)
+  return [...new Set(keepsLogins ? [...own, loginGroup] : own)]
 }
 
 async function resolveVaultLogin(

@@ -14,16 +14,19 @@ import type { Exchange } from './exchange.ts'
 import { createFlights } from './flights.ts'
 import { createGiveBack } from './give-back.ts'
 import { createGrantRequests } from './grant-request.ts'
+import { type DropDeps, dropUnusedLogins } from './login/drop-unused.ts'
+import { createLogins, type Logins } from './login/logins.ts'
 import { settlePending } from './pending.ts'
 import { createRefresher } from './refresh.ts'
+import type { Registration } from './registration.ts'
 import { createRefusals } from './refusals.ts'
 import { revokeAtProvider } from './revoke-at-provider.ts'
-import { createHandedSubjects } from './subject-source.ts'
+import { createHandedSubjects, type HandedSubjects, subjectsOf } from './subject-source.ts'
 
 /** How often what has expired is forgotten, in milliseconds. */
 const sweepEvery = 5_000
 
-function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
+function assemble(deps: ExchangeDeps, servers: AuthorizationServers, login: Registration | undefined) {
   const requestToken = createGrantRequests(servers, deps)
   const registrations = createRegistrations({
     ...deps.introduction,
@@ -33,8 +36,15 @@ function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
   })
   const giveBack = createGiveBack({ ...deps, servers })
   const cache = createCredentialCache()
+  const turns = createTurns()
+  const refresher = createRefresher({ ...deps, giveBack, backoff: createBackoff(deps) })
+  const handed = createHandedSubjects(deps)
+  const logins = createLogins({ ...deps, login, turns, refresher, requestToken })
   return {
     ...deps,
+    login,
+    handed,
+    logins,
     requestToken,
     giveBack,
     registrations,
@@ -42,13 +52,13 @@ function assemble(deps: ExchangeDeps, servers: AuthorizationServers) {
     url: deps.introduction.url,
     cache,
     keyOf: rememberedCacheKeys(),
-    subjects: createHandedSubjects(deps),
+    subjects: subjectsOf({ handed, login: logins }),
     flights: createFlights<Credential>(deps.gate),
     refusals: createRefusals({ clock: deps.clock, cache }),
-    refresher: createRefresher({ ...deps, giveBack, backoff: createBackoff(deps) }),
+    refresher,
     fixed: new WeakMap(),
-    turns: createTurns(),
-  } satisfies AcquireDeps & LinkingDeps
+    turns,
+  } satisfies AcquireDeps & LinkingDeps & DropDeps & { logins: Logins; handed: HandedSubjects }
 }
 
 /** Data keys go with a person or the tenant; those of others stay, or a cut of a server would lock them out. */
@@ -60,10 +70,10 @@ function forgetKeys(scope: Scope, secrets: ExchangeDeps['secrets']): void {
 /** Put the room together. `close` ends its timer and forgets everything. */
 export function createExchange(slice: ExchangeSlice, deps: ExchangeDeps): Exchange {
   const servers = createAuthorizationServers(deps)
-  const parts = assemble(deps, servers)
-  const { cache, keyOf, subjects, flights, refusals, refresher } = parts
+  const parts = assemble(deps, servers, slice.login)
+  const { cache, keyOf, handed, logins, flights, refusals, refresher } = parts
   const timer = setInterval(() => {
-    subjects.sweep()
+    handed.sweep()
     cache.sweep(deps.clock.now())
     refusals.sweep()
   }, sweepEvery)
@@ -82,7 +92,10 @@ export function createExchange(slice: ExchangeSlice, deps: ExchangeDeps): Exchan
       const { tenant } = access.session.principal
       if (connection !== undefined) await deps.connections.want(tenant, connection, scopes)
     },
-    hand: subjects.hand,
+    hand: handed.hand,
+    keepLogin: logins.keep,
+    checkLogin: logins.check,
+    dropUnusedLogins: (tenant, inUse) => dropUnusedLogins(tenant, inUse, parts),
     async connect(input) {
       const connection = await connectStatic(input, parts)
       cache.bar({ kind: 'connection', tenant: connection.place.tenant, connection: connection.id })
@@ -91,15 +104,15 @@ export function createExchange(slice: ExchangeSlice, deps: ExchangeDeps): Exchan
     linking: createLinking(parts),
     settlePending: (tenant) => settlePending(tenant, parts),
     bar(scope) {
-      const dropped = flights.bar(scope) + cache.bar(scope) + subjects.bar(scope) + refresher.bar(scope)
+      const barred = [flights, cache, handed, logins, refresher].map((each) => each.bar(scope))
       forgetKeys(scope, deps.secrets)
-      return dropped
+      return barred.reduce((sum, dropped) => sum + dropped, 0)
     },
     revokeAtProvider: (place, token) => revokeAtProvider(place, token, { ...parts, slice }),
     async close() {
       clearInterval(timer)
       await refresher.close()
-      subjects.clear()
+      handed.clear()
       cache.clear()
     },
   }

@@ -1,12 +1,15 @@
 import type { Audit } from '../audit/index.ts'
-import type { Clock, Downstream, Gate, GrantPlace, GuardedFetch, Secret } from '../model/index.ts'
+import type { Clock, Downstream, Gate, GrantPlace, GuardedFetch, Secret, Session } from '../model/index.ts'
 import type { ConnectionIndex, Consents, Secrets } from '../storage/index.ts'
 import type { Log, Metrics } from '../telemetry/index.ts'
 import type { Introduction } from './connect/introduction.ts'
+import type { Registration } from './registration.ts'
 
 /** The part of the configuration that the room asks for; a reload may change the answer. */
 export interface ExchangeSlice {
   downstream(name: string): Downstream | undefined
+  /** Our client at the login issuer, where people are sent there. */
+  readonly login?: Registration
 }
 
 export interface ExchangeDeps {
@@ -23,6 +26,8 @@ export interface ExchangeDeps {
   readonly random: (bytes: number) => Uint8Array
   readonly log: Log
   readonly metrics: Pick<Metrics, 'unsavedGrants'>
+  /** The sign-in that a session stands on has ended at its issuer. Returns at once, never throws. */
+  readonly sessionEnded: (session: Session, cause: string) => void
   /** Seal a refresh token whose provider does not answer, and have it revoked there later. @throws secrets_*, state_unavailable */
   readonly revokeLater: (place: GrantPlace, refreshToken: Secret) => Promise<void>
 }

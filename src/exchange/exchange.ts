@@ -13,6 +13,8 @@ import type {
   Session,
 } from '../model/index.ts'
 import type { Linking } from './connect/linking.ts'
+import type { KeptLogin } from './login/keep-login.ts'
+import type { LoginCheck } from './login/logins.ts'
 import type { Need } from './need.ts'
 
 /** Credentials that point away from us. */
@@ -25,6 +27,12 @@ export interface Exchange {
   wants(need: Need, credential: Credential, scopes: readonly string[]): Promise<void>
   /** Hand over the subject token of a session: memory only, gone at its expiry or the session's end. */
   hand(session: Session, token: Secret, expiresAt: EpochSeconds): void
+  /** Keep what the login issuer gave for a person's sign-in, as their login connection. @throws cut, held, secrets_*, state_unavailable, record_unavailable */
+  keepLogin(kept: KeptLogin): Promise<void>
+  /** Whether the login issuer still knows the person of a session. Never throws. */
+  checkLogin(session: Session): Promise<LoginCheck>
+  /** Forget login connections that none of these sessions stands on, and revoke them at the issuer. */
+  dropUnusedLogins(tenant: string, inUse: readonly Session[]): Promise<void>
   /** Keep a secret that a person, or an operator for him, put in: `static: { per: user }`. */
   connect(input: {
     readonly server: Server

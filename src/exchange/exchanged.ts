@@ -35,7 +35,7 @@ const minLife: Seconds = seconds(5)
 export async function subjectOf({ need, source }: Wanted, subjects: SubjectSource): Promise<Subject> {
   const { session } = need.access
   const audience = targetNames(targetOf(source, need.downstream))[0] ?? need.downstream.resource
-  return subjects.subjectToken({ tenant: session.principal.tenant, sid: session.sid, audience, minLife })
+  return subjects.subjectToken({ session, audience, minLife })
 }
 
 /** A plain exchange: its access token lives in memory only. @throws subject_expired, exchange_* */

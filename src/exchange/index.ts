@@ -18,6 +18,7 @@ export { clientDocument, clientDocumentPath, type Introduction } from './connect
 export { missingScopes } from './connect/step-up.ts'
 export { consentId } from './consents.ts'
 export { createExchange } from './create-exchange.ts'
+export { loginGroup } from './login/place.ts'
 export type { Exchange } from './exchange.ts'
 export type { Need } from './need.ts'
 export { originsOf } from './origins.ts'

@@ -69,7 +69,7 @@ export async function noteConnected(
 ): Promise<void> {
   await audit.note({
     kind: 'connect',
-    who: { principal: row.place.principal, server: row.server },
+    who: { principal: row.place.principal, ...(row.server === '' ? {} : { server: row.server }) },
     downstream: row.place.downstream,
     rev: row.rev,
     ...(value === undefined ? {} : { credential: audit.fingerprint(value) }),

@@ -11,6 +11,7 @@ import type { AuthorizationServers } from './authorization-server.ts'
 import type { Registration } from './registration.ts'
 import type { Registrations } from './connect/registrations.ts'
 import type { ExchangeDeps, ExchangeSlice } from './deps.ts'
+import { loginGroup } from './login/place.ts'
 import { callProvider } from './providers/call.ts'
 import type { Provider, Tokens } from './providers/provider.ts'
 import { tokensIn } from './revocable.ts'
@@ -95,6 +96,10 @@ export async function revokeAtProvider(
   sealed: Secret,
   deps: RevokeTokenDeps & { readonly slice: ExchangeSlice; readonly registrations: Registrations },
 ): Promise<ProviderAnswer> {
+  if (place.group === loginGroup) {
+    const { login } = deps.slice
+    return login === undefined ? { outcome: 'unsupported' } : revokeTokens(login, tokensIn(sealed), deps)
+  }
   const downstream = deps.slice.downstream(place.downstream)
   const source = downstream?.credential
   if (source?.kind === 'exchange') return revokeTokens(source, tokensIn(sealed), deps)

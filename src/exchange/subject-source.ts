@@ -22,16 +22,34 @@ export interface Subject {
 
 /** Which session's subject token is wanted, for which audience, and for how long it must still be good. */
 export interface SubjectWanted {
-  readonly tenant: string
-  readonly sid: string
+  readonly session: Session
   readonly audience: string
   readonly minLife: Seconds
 }
 
 /** Where exchanges get subject tokens from (design §4). `handed` is one source; login and hub are others. */
 export interface SubjectSource {
-  /** @throws subject_expired */
+  /** @throws subject_expired, subject_absent, and what looking for it throws */
   subjectToken(wanted: SubjectWanted): Subject | Promise<Subject>
+}
+
+/** What the session says of itself: it was handed over, lies in the login connection, or there never was one. */
+export function subjectsOf(from: {
+  readonly handed: SubjectSource
+  readonly login: SubjectSource
+}): SubjectSource {
+  return {
+    subjectToken(wanted) {
+      switch (wanted.session.subjectFrom) {
+        case 'login':
+          return from.login.subjectToken(wanted)
+        case 'none':
+          throw new SallyportError('subject_absent')
+        default:
+          return from.handed.subjectToken(wanted)
+      }
+    },
+  }
 }
 
 /** Subject tokens as callers presented them: in memory only, gone at their expiry or with their session. */
@@ -52,16 +70,13 @@ interface Kept extends Subject {
 /** More sessions than this at once push out the one handed over first; it has to present its token again. */
 const capacity = 10_000
 
-/** @throws token_malformed */
-function claimsOf(token: Secret): Claims {
-  let claims: Claims | undefined
+/** What a token says of itself; undefined where it is opaque. @throws token_malformed */
+export function tokenClaims(token: Secret): Claims | undefined {
   try {
-    claims = readClaims(token.reveal())
+    return readClaims(token.reveal())
   } catch (error) {
     throw new SallyportError('token_malformed', {}, error)
   }
-  if (claims === undefined) throw new SallyportError('token_malformed')
-  return claims
 }
 
 export function createHandedSubjects(deps: { readonly clock: Clock; readonly gate: Gate }): HandedSubjects {
@@ -76,7 +91,8 @@ export function createHandedSubjects(deps: { readonly clock: Clock; readonly gat
     const work: Work = { principal, client, server, sid }
     // A token verified before a cut may arrive here after it.
     if (gate.check(work, rev) !== undefined) return
-    const claims = claimsOf(token)
+    const claims = tokenClaims(token)
+    if (claims === undefined) throw new SallyportError('token_malformed')
     kept.delete(key)
     kept.set(key, { token, claims, expiresAt, work, rev })
     if (kept.size > capacity) kept.delete(kept.keys().next().value as string)
@@ -84,8 +100,8 @@ export function createHandedSubjects(deps: { readonly clock: Clock; readonly gat
 
   return {
     hand,
-    subjectToken({ tenant, sid, minLife }) {
-      const subject = kept.get(joinKey(tenant, sid))
+    subjectToken({ session: { principal, sid }, minLife }) {
+      const subject = kept.get(joinKey(principal.tenant, sid))
       if (subject === undefined || subject.expiresAt < clock.now() + minLife) {
         throw new SallyportError('subject_expired')
       }

@@ -56,7 +56,8 @@ export type StoredGrant =
 export interface Connection {
   readonly id: string
   readonly place: GrantPlace
-  readonly kind: 'exchange' | 'static' | 'linked'
+  readonly kind: 'exchange' | 'login' | 'static' | 'linked'
+  /** Empty for a login connection, which is of no server. */
   readonly server: string
   /** Whose account it is at the provider, as the provider names it; absent where nothing says. */
   readonly account?: { readonly id: string; readonly name?: string }

@@ -120,7 +120,10 @@ async function noteRevoked(connection: Connection, entry: LogEntry, deps: Destro
   try {
     await deps.audit.note({
       kind: 'revoked',
-      who: { principal: connection.place.principal, server: connection.server },
+      who: {
+        principal: connection.place.principal,
+        ...(connection.server === '' ? {} : { server: connection.server }),
+      },
       downstream: connection.place.downstream,
       rev: entry.seq,
       details: { connection: connection.id, revocation: entry.id },

@@ -133,6 +133,8 @@ export interface Rig {
   readonly gate: FakeGate
   readonly events: RecordEvent[]
   /** Refresh tokens whose provider did not answer when they were given back. */
+  /** Sessions whose sign-in was found to be over. */
+  readonly ended: { readonly sid: string; readonly cause: string }[]
   readonly revokedLater: readonly string[]
   readonly metrics: Metrics
   need(downstream: Downstream, who?: Who): Need
@@ -237,12 +239,14 @@ export function rig(): Rig {
   const audit = { ...noted, fingerprint }
   const downstreams = new Map<string, Downstream>()
   const revokedLater: string[] = []
+  const ended: Rig['ended'] = []
   const metrics = createMetrics({ process: false })
   let seed = 0
 
   function replica(fetch: GuardedFetch = provider.fetch): Exchange {
     const random = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(++seed)
-    const slice = { downstream: (name: string) => downstreams.get(name) }
+    const login = { issuer: provider.issuer, client }
+    const slice = { downstream: (name: string) => downstreams.get(name), login }
     const exchange = createExchange(slice, {
       fetch,
       secrets,
@@ -255,6 +259,7 @@ export function rig(): Rig {
       random,
       log: quietLog,
       metrics,
+      sessionEnded: (session, cause) => ended.push({ sid: session.sid, cause }),
       revokeLater: async (_place, token) => void revokedLater.push(token.reveal()),
     })
     onTestFinished(() => exchange.close())
@@ -286,6 +291,7 @@ export function rig(): Rig {
     gate,
     events: noted.events,
     revokedLater,
+    ended,
     metrics,
     session,
     replica,

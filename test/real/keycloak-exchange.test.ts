@@ -67,6 +67,7 @@ function setup(orders: Downstream): Setup {
       random,
       log: quietLog,
       metrics: createMetrics({ process: false }),
+      sessionEnded: () => undefined,
       revokeLater: () => Promise.reject(new Error('Keycloak did not revoke')),
       consents: memoryConsents(),
       introduction: introduction(),

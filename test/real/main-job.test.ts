@@ -30,6 +30,8 @@ async function prepareVault(folder: string): Promise<Vault> {
     'acme',
     '--group',
     'crm',
+    '--group',
+    'login',
     ...where,
     '--secret-dir',
     folder,

@@ -22,18 +22,26 @@ describe.skipIf(here === undefined)('the policies of the three logins, on a real
   beforeAll(async () => {
     const options = await setUpTenant(at, { tenant: 'acme', groups: ['crm'] })
     await setUpTenant(at, { tenant: 'acme', groups: ['hr'], like: options })
+    await setUpTenant(at, { tenant: 'acme', groups: ['login'], like: options })
     await setUpTenant(at, { tenant: 'globex', groups: ['crm'], like: options })
     // Setting up `hr` alone has taken `crm` from the logins of the same name; the first set-up counts again.
     await setUpTenant(at, { tenant: 'acme', groups: ['crm'], like: options })
     kv = options.mounts.kv
     transit = options.mounts.transit
-    for (const place of ['t/acme/g/crm', 't/acme/g/hr', 't/globex/g/crm']) {
+    for (const place of ['t/acme/g/crm', 't/acme/g/hr', 't/acme/g/login', 't/globex/g/crm']) {
       await bao(at, 'POST', `${kv}/data/${place}/grants/u/g`, write(0))
       await bao(at, 'POST', `${kv}/data/${place}/keys/u`, write(0))
     }
     for (const tenant of ['acme', 'globex'])
       await bao(at, 'POST', `${kv}/data/t/${tenant}/outbox/there`, write(0))
-    for (const name of ['kek.acme.crm', 'kek.acme.hr', 'kek.globex.crm', 'out.acme', 'out.globex']) {
+    for (const name of [
+      'kek.acme.crm',
+      'kek.acme.hr',
+      'kek.acme.login',
+      'kek.globex.crm',
+      'out.acme',
+      'out.globex',
+    ]) {
       const { data } = await bao(at, 'POST', `${transit}/encrypt/${name}`, { plaintext: bytes })
       texts[name] = data.ciphertext as string
     }
@@ -156,6 +164,10 @@ describe.skipIf(here === undefined)('the policies of the three logins, on a real
 
   it('refuse each login everything in another vault group', async () => {
     expect(await table(inGroup('acme', 'hr'))).toEqual([])
+  })
+
+  it('refuse each login of a server people’s sign-ins', async () => {
+    expect(await table(inGroup('acme', 'login'))).toEqual([])
   })
 
   it('refuse each login everything in another tenant', async () => {

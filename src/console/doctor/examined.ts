@@ -41,7 +41,7 @@ export interface Examined {
   readonly workloads: readonly { readonly issuer: string }[]
   readonly servers: readonly Server[]
   readonly downstreams: readonly Downstream[]
-  readonly vault?: { readonly addresses: readonly string[] }
+  readonly vault?: { readonly addresses: readonly string[]; readonly groups: readonly string[] }
   readonly listens: readonly ListenPlace[]
   /** Bytes of the longest MCP message. */
   readonly messageBytes: number

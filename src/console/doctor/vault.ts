@@ -92,8 +92,7 @@ export function vaultStep({ config, tools, words }: Examination): Step {
       const faults = await vault({ write })
       const told = firstOfEach(faults).map((fault) => vaultFinding(fault, config.tenant))
       if (told.some(({ verdict }) => verdict === 'wrong')) return told
-      const groups = [...new Set(config.servers.map(({ group }) => group))]
-      return [...told, ...allRight(faults, groups, write)]
+      return [...told, ...allRight(faults, config.vault?.groups ?? [], write)]
     },
   }
 }

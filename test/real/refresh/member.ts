@@ -134,6 +134,7 @@ const exchange = createExchange(
       allowOrigin: () => undefined,
       given: { read: async () => undefined, write: async () => undefined },
     },
+    sessionEnded: () => undefined,
     revokeLater: (place, token) => revocations.revokeLater(place, token),
   },
 )
