@@ -259,6 +259,22 @@ describe('Auth0', () => {
 
 describe('any other IdP', () => {
   const shape = 'other'
+  test('a wrong secret is the one thing to mend: the exchange is not looked at', async () => {
+    const script: Script = { shape, token: () => refusal('invalid_client', 'foreign words', {}, 401) }
+    const { found, wrong } = await look(script, { credential: exchange, subject: {} })
+    expect(wrong).toEqual(['client_refused'])
+    expect(found.findings.find(({ code }) => code === 'step_skipped')?.says).toContain(
+      'the credential of orders',
+    )
+  })
+
+  test('an error in no word of OAuth is not repeated', async () => {
+    const script = { shape, token: exchanging(refusal('foreign words', 'foreign words')) } as const
+    const { found, wrong } = await look(script, { credential: exchange, subject: {} })
+    expect(wrong).toEqual(['exchange_refused'])
+    expect(found.text).toContain('an error of its own')
+  })
+
   test.each([
     ['invalid_client', 'client_refused'],
     ['unauthorized_client', 'grant_refused'],
