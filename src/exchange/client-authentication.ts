@@ -1,8 +1,8 @@
+import { Buffer } from 'node:buffer'
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { importPKCS8 } from 'jose'
 import {
   type ClientAuth,
-  ClientSecretBasic,
   ClientSecretPost,
   modifyAssertion,
   None,
@@ -60,6 +60,17 @@ export function methodAt({ linked }: Registration, metadata: ServerMetadata): Cl
   return !methods.includes('client_secret_basic') && methods.includes('client_secret_post') ? 'post' : 'basic'
 }
 
+/** As a form encodes it (RFC 6749 §2.3.1, Appendix B): what a form lets stand is let stand, since many servers do not decode it. */
+const encoded = (text: string): string => new URLSearchParams([['', text]]).toString().slice(1)
+
+/** The library encodes `-`, `.` and `_` besides, of which client ids are full. */
+function clientSecretBasic(secret: string): ClientAuth {
+  return (_server, client, _body, headers) => {
+    const pair = `${encoded(client.client_id)}:${encoded(secret)}`
+    headers.set('authorization', `Basic ${Buffer.from(pair).toString('base64')}`)
+  }
+}
+
 /** How a client of ours authenticates: by its private key if it has one, else by its secret. */
 export async function clientAuthentication(
   client: OAuthClient,
@@ -68,5 +79,5 @@ export async function clientAuthentication(
   if (client.key !== undefined) return privateKeyJwt(client.key.reveal())
   if (client.secret === undefined) return None()
   const secret = client.secret.reveal()
-  return method === 'post' ? ClientSecretPost(secret) : ClientSecretBasic(secret)
+  return method === 'post' ? ClientSecretPost(secret) : clientSecretBasic(secret)
 }

@@ -26,6 +26,19 @@ const [, ec] = pairs[1] as readonly [string, Pair]
 const withKey = (key: string): OAuthClient => ({ id: 'sallyport', key: new Secret(key, 'client key') })
 
 describe('the client authenticates', () => {
+  test.each([
+    ['as they are where a form lets them stand', 'a-b.c_d*E1', 'Qx8~', 'a-b.c_d*E1:Qx8%7E'],
+    ['as a form encodes them', 'a b:c+d', 'ü%/&=', 'a+b%3Ac%2Bd:%C3%BC%25%2F%26%3D'],
+  ])('by id and secret in the header, %s (RFC 6749 §2.3.1)', async (_, id, secret, header) => {
+    const { exchange, need, provider, hand } = rig()
+    hand()
+    const client = { id, secret: new Secret(secret, 'client secret') }
+    await exchange.acquire(need(exchanged(provider.issuer, { client })))
+    const [, given = ''] = /^Basic (.+)$/.exec(provider.calls[0]?.headers.get('authorization') ?? '') ?? []
+    expect(Buffer.from(given, 'base64').toString()).toBe(header)
+    expect([...new URLSearchParams(header.replace(':', '='))]).toEqual([[id, secret]])
+  })
+
   test.each(pairs)(
     'by private_key_jwt (%s) with the issuer as the one audience (RFC 7523 §3)',
     async (algorithm, pair) => {
