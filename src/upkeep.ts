@@ -2,6 +2,7 @@
 import type { Config } from './config/index.ts'
 import type { Exchange } from './exchange/index.ts'
 import type { Clock } from './model/index.ts'
+import type { SignInDoor } from './signin/index.ts'
 import type { State } from './storage/index.ts'
 import type { Log } from './telemetry/index.ts'
 
@@ -9,13 +10,15 @@ interface Upkeep {
   readonly config: Config
   readonly state: State
   readonly exchange: Pick<Exchange, 'settlePending'>
+  /** Undefined where nobody can sign in. */
+  readonly signIn: Pick<SignInDoor, 'upkeep'> | undefined
   readonly log: Log
   readonly clock: Clock
 }
 
 /** Begins it, with the first round done; the returned function ends it. */
 export async function startUpkeep(parts: Upkeep): Promise<() => void> {
-  const stops = [await keepPruned(parts), await keepSettled(parts)]
+  const stops = [await keepPruned(parts), await keepSettled(parts), keepLooked(parts)]
   return () => {
     for (const stop of stops) stop()
   }
@@ -46,6 +49,24 @@ async function keepSettled({ config, log, exchange }: Upkeep): Promise<() => voi
       .settlePending(config.tenant)
       .catch((error: unknown) => log.warn('pending connections were not settled', {}, error))
   }, settleEveryMs)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+const lookEveryMs = 60_000
+
+/** People who have signed in are asked after at their login issuer. A round that takes longer than a minute is the only one. */
+function keepLooked({ signIn, log }: Upkeep): () => void {
+  if (signIn === undefined) return () => undefined
+  let round: Promise<void> | undefined
+  const timer = setInterval(() => {
+    round ??= signIn
+      .upkeep()
+      .catch((error: unknown) => log.warn('sign-ins were not looked after', {}, error))
+      .finally(() => {
+        round = undefined
+      })
+  }, lookEveryMs)
   timer.unref()
   return () => clearInterval(timer)
 }

@@ -106,6 +106,7 @@ function tokensOf(
     {
       ...{ url, tenant, environment, servers, ...session, ...signIn },
       skew: login.skew,
+      login,
       subjectFrom: login.builtIn ? 'none' : 'login',
     },
     accessTokens,
@@ -117,7 +118,7 @@ function tokensOf(
       gate: replica.gate,
       fetch: dial.fetchPublic,
       findClient,
-      checkLogin: async (session) => (await parts.exchange.checkLogin(session)).state,
+      ...parts.exchange,
     },
   )
 }

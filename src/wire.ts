@@ -122,7 +122,7 @@ export async function openInstance(
     const gateway = openGateway({ ...base, ...rooms, connectUrl, stdio, clock, random }, gatewayHosts)
     const egress = openEgress(base, { ...rooms, gateway, connectUrl }, egressHosts)
     const signIn = openSignIn({ ...base, ...rooms, clock, random })
-    const stopUpkeep = await startUpkeep({ ...base, ...rooms, clock })
+    const stopUpkeep = await startUpkeep({ ...base, ...rooms, signIn, clock })
     const close = async () => {
       stopUpkeep()
       await stdio?.close()

@@ -33,6 +33,7 @@ export function createSignIn(slice: SignInSlice, deps: SignInDeps): SignInDoor {
       forms,
       askToSignIn,
       mount: (app) => mountPages(app, { ...pages, authorization: undefined }),
+      upkeep: () => Promise.resolve(),
     }
   const clients = createClients(slice, { ...deps, registrationSeal: deps.seal('client registrations') })
   const tokens = deps.tokens(clients.find)
@@ -52,6 +53,7 @@ export function createSignIn(slice: SignInSlice, deps: SignInDeps): SignInDoor {
       await mountOpen(app, { slice, clients, tokens })
       await mountPages(app, { ...pages, authorization })
     },
+    upkeep: tokens.upkeep,
   }
 }
 

@@ -50,4 +50,6 @@ export interface Tokens {
   issueCode(approved: Approved): Promise<string>
   /** Token endpoint, keys and revocation, in a scope that pages of any origin may ask. */
   mount(app: FastifyInstance): void
+  /** Looks after sign-ins that nobody asks for: once a minute. Never throws. */
+  upkeep(): Promise<void>
 }

@@ -76,6 +76,8 @@ export interface SignInDeps {
 /** The room, opened. */
 export interface SignInDoor {
   mount(app: FastifyInstance): Promise<void>
+  /** Looks after sign-ins: once a minute. */
+  upkeep(): Promise<void>
   /** Who is in front of a browser. */
   readonly visitors: Pick<Visitors, 'of' | 'binding'>
   /** Forms of pages that are not this room's. */

@@ -134,7 +134,7 @@ describe('a refresh token', () => {
     const later = (await world.token(refreshForm(soon['refresh_token']))).body
     expect(world.around.checked).toEqual(['alice'])
     world.around.clock.advance(61)
-    world.around.login = 'ended'
+    world.around.login = { state: 'ended' }
     expect(outcome(await world.token(refreshForm(later['refresh_token'])))).toBe(
       '400 invalid_grant subject_expired',
     )
@@ -145,7 +145,7 @@ describe('a refresh token', () => {
   test('trusts the login issuer’s last word for an hour while it does not answer', async () => {
     const world = await openWorld()
     const first = await signedIn(world)
-    world.around.login = 'unknown'
+    world.around.login = { state: 'unknown' }
     world.around.clock.advance(3_600)
     const second = (await world.token(refreshForm(first['refresh_token']))).body
     world.around.clock.advance(61)
@@ -153,9 +153,25 @@ describe('a refresh token', () => {
     expect(outcome(refused)).toBe('503 temporarily_unavailable idp_unavailable')
     expect(refused.headers.get('retry-after')).not.toBeNull()
     // Nothing was used up: it goes on when the issuer is back.
-    world.around.login = 'alive'
+    world.around.login = { state: 'alive' }
     world.around.clock.advance(3_600)
     expect((await world.token(refreshForm(second['refresh_token']))).status).toBe(200)
+  })
+
+  test('finds the groups of a person as the login issuer says them now, for older tokens too', async () => {
+    const world = await openWorld()
+    const first = await signedIn(world)
+    await world.enter(first['access_token'])
+    world.around.clock.advance(61)
+    world.around.login = { state: 'alive', claims: { sub: 'alice', groups: ['leavers'] } }
+    const second = (await world.token(refreshForm(first['refresh_token']))).body
+    for (const { access_token: token } of [first, second])
+      expect((await world.enter(token)).session.groups).toEqual(['leavers'])
+    // An ID token that names no groups says nothing of them.
+    world.around.clock.advance(61)
+    world.around.login = { state: 'alive', claims: { sub: 'alice' } }
+    const third = (await world.token(refreshForm(second['refresh_token']))).body
+    expect((await world.enter(third['access_token'])).session.groups).toEqual(['leavers'])
   })
 
   test('is asked of the policy and the log each time', async () => {

@@ -24,7 +24,7 @@ import { createHorizon, createReplica, createRevocations } from '../../src/revoc
 import type { Approved, Client } from '../../src/signin/shapes.ts'
 import { openAccessTokens } from '../../src/signin/token/access-tokens.ts'
 import { createTokens } from '../../src/signin/token/create-tokens.ts'
-import type { LoginState } from '../../src/signin/token/options.ts'
+import type { TokenDeps } from '../../src/signin/token/options.ts'
 import { openKeyring, openSqliteState, type State } from '../../src/storage/index.ts'
 import { createMetrics } from '../../src/telemetry/index.ts'
 import { aDownstream, aLogin, aServer, basic } from '../identity/opened.ts'
@@ -75,7 +75,10 @@ export interface Around {
   readonly ended: { readonly sid: string; readonly cause: string }[]
   readonly handed: Session[]
   readonly checked: string[]
-  login: LoginState
+  /** What the login issuer says of whoever is asked after. */
+  login: Awaited<ReturnType<TokenDeps['checkLogin']>>
+  /** Sessions that stand on a login connection, when it was last looked for those that nobody needs. */
+  inUse: readonly Session[] | undefined
   admit: (facts: Facts, names: readonly string[]) => Decision<readonly string[]>
   clients: readonly Client[]
 }
@@ -89,6 +92,7 @@ export interface Answered {
 /** One process: its listener, and what its gateway makes of a token. */
 export interface Process {
   readonly identity: OpenIdentity
+  upkeep(): Promise<void>
   readonly origin: string
   /** Parameters given as undefined are left out, lists repeat. */
   post(path: string, form: Form, headers?: Record<string, string>): Promise<Answered>
@@ -131,7 +135,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     ended: [],
     handed: [],
     checked: [],
-    login: 'alive',
+    login: { state: 'alive' },
+    inUse: undefined,
     admit: (_facts, names) => ({ effect: 'allow', permit: names, reason: 'allowed', rule: 'test' }),
     clients: options.clients ?? [aClient('chat')],
   }
@@ -179,6 +184,7 @@ async function startProcess(inside: Inside, state: State): Promise<Process> {
     algorithm: options.algorithm ?? ('EdDSA' as const),
     keyRotation: seconds(43_200),
     skew: seconds(5),
+    login: aLogin(idp, options.login),
   }
   const accessTokens = openAccessTokens(tokenOptions, { ...common, ...keyring, signIns: state.signIns })
   const identity = openIdentity(
@@ -249,6 +255,9 @@ async function startProcess(inside: Inside, state: State): Promise<Process> {
       around.checked.push(session.principal.subject)
       return around.login
     },
+    dropUnusedLogins: async (_tenant, inUse) => {
+      around.inUse = inUse
+    },
     endSession: async (session, { cause }) => {
       around.ended.push({ sid: session.sid, cause })
       await revoke({ kind: 'session', tenant: 'acme', sid: session.sid })
@@ -262,6 +271,7 @@ async function startProcess(inside: Inside, state: State): Promise<Process> {
   const post: Process['post'] = (path, form, headers = {}) => postForm(origin + path, form, headers)
   return {
     identity,
+    upkeep: tokens.upkeep,
     origin,
     post,
     revoke,

@@ -20,6 +20,7 @@ import type { TokenDeps, TokenOptions } from './options.ts'
 import { createRefresh } from './refresh.ts'
 import { revoke } from './revoke.ts'
 import { createTokenExchange } from './token-exchange.ts'
+import { lookAfter } from './upkeep.ts'
 
 /** The token endpoint's half of the room. */
 export function createTokens(options: TokenOptions, accessTokens: AccessTokens, deps: TokenDeps): Tokens {
@@ -56,6 +57,7 @@ export function createTokens(options: TokenOptions, accessTokens: AccessTokens, 
   }
   return {
     issueCode: codes.issue,
+    upkeep: () => lookAfter(parts),
     mount: (app) =>
       void mountFormFace(app, { name: 'token endpoint', log: deps.log }, (face) => {
         postForm(face, '/oauth2/token', token)

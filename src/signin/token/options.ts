@@ -1,5 +1,6 @@
 import type { Audit } from '../../audit/index.ts'
-import type { OpenIdentity, SigningAlgorithm } from '../../identity/index.ts'
+import type { Exchange } from '../../exchange/index.ts'
+import type { LoginClaims, OpenIdentity, SigningAlgorithm } from '../../identity/index.ts'
 import type { Clock, Gate, GuardedFetch, Seconds, Secret, Server, Session } from '../../model/index.ts'
 import type { SignIns, Tickets } from '../../storage/index.ts'
 import type { Log } from '../../telemetry/index.ts'
@@ -23,10 +24,9 @@ export interface TokenOptions {
   readonly keyRotation: Seconds
   /** How far a client's clock may be from ours. */
   readonly skew: Seconds
+  /** How what the login issuer says of a person is read. */
+  readonly login: LoginClaims
 }
-
-/** Whether the login issuer still knows the person of a session. */
-export type LoginState = 'alive' | 'ended' | 'unknown'
 
 export interface TokenDeps {
   readonly clock: Clock
@@ -37,12 +37,14 @@ export interface TokenDeps {
   readonly log: Log
   readonly tickets: Tickets
   readonly signIns: SignIns
-  readonly identity: Pick<OpenIdentity, 'checkSignIn' | 'signIn' | 'verifySubject' | 'verifyIdJag'>
+  readonly identity: Pick<OpenIdentity, 'checkSignIn' | 'signIn' | 'verifySubject' | 'verifyIdJag' | 'forget'>
   /** A registration by its `client_id`. @throws client_metadata_refused */
   readonly findClient: (id: string) => Promise<Client | undefined>
   /** For the key sets of clients that have theirs at an address. */
   readonly fetch: GuardedFetch
-  readonly checkLogin: (session: Session) => Promise<LoginState>
+  /** Whether the login issuer still knows the person of a session. Never throws. */
+  readonly checkLogin: Exchange['checkLogin']
+  readonly dropUnusedLogins: Exchange['dropUnusedLogins']
   /** Cut a session, with everything that stands on it. */
   readonly endSession: (
     session: Session,

@@ -11,6 +11,7 @@ import {
 } from './asked.ts'
 import { answerOf, checkStill, type Parts, type Signed } from './begin.ts'
 import type { Generation } from './handles.ts'
+import { askAfter, isSamePerson } from './person.ts'
 
 /** The login issuer was asked so short a time ago that it need not be asked again. In seconds. */
 const justAsked = 60
@@ -29,8 +30,8 @@ export function createRefresh(parts: Parts): Grant {
     const server = checkBound(asked, signIn, parts)
     const scopes = narrowed(asked, signIn)
     try {
-      const checkedAt = await checkPerson(signIn, parts)
-      const signed = await sign({ asked, signIn: { ...signIn, checkedAt }, server, scopes }, parts)
+      const checked = await checkPerson(signIn, parts)
+      const signed = await sign({ asked, signIn: checked, server, scopes }, parts)
       return isCurrent ? await rotate(signed, signIn, parts) : given(signed, signIn, parts)
     } catch (error) {
       throw asInvalidGrant(error)
@@ -82,17 +83,19 @@ function narrowed({ form }: Asked, { scopes }: SignIn): readonly string[] {
 }
 
 /**
- * Is the person still one of the login issuer's? Says when that was known last.
+ * Is the person still one of the login issuer's? What is known of them, and when that was said.
  * @throws subject_expired, and then the session has ended; idp_unavailable
  */
-async function checkPerson({ session, checkedAt }: SignIn, { deps }: Parts): Promise<SignIn['checkedAt']> {
+async function checkPerson(signIn: SignIn, parts: Parts): Promise<SignIn> {
+  const { deps } = parts
+  const { session, checkedAt } = signIn
   const now = deps.clock.now()
-  if (session.subjectFrom !== 'login' || now - checkedAt < justAsked) return checkedAt
-  const state = await deps.checkLogin(session)
-  if (state === 'alive') return now
-  if (state === 'unknown') {
+  if (session.subjectFrom !== 'login' || now - checkedAt < justAsked) return signIn
+  const asked = await askAfter(session, parts)
+  if (asked.state === 'alive') return { ...signIn, session: asked.session, checkedAt: now }
+  if (asked.state === 'unknown') {
     if (now - checkedAt > trustedFor) throw new SallyportError('idp_unavailable')
-    return checkedAt
+    return signIn
   }
   await deps.endSession(session, { by: 'sallyport', cause: 'its sign-in at the login issuer has ended' })
   throw new SallyportError('subject_expired')
@@ -150,7 +153,11 @@ async function sign({ asked, signIn, server, scopes }: Signing, parts: Parts): P
 /** The next generation is there before it leaves. Where another was quicker, its successor is everybody's. */
 async function rotate(signed: Signed, before: SignIn, parts: Parts): Promise<Answer> {
   const { deps, options } = parts
-  if (await deps.signIns.replace(before.gen, signed.signIn)) return given(signed, signed.signIn, parts)
+  if (await deps.signIns.replace(before.gen, signed.signIn)) {
+    // Tokens from before are of the same person.
+    if (!isSamePerson(before.session, signed.signIn.session)) deps.identity.forget()
+    return given(signed, signed.signIn, parts)
+  }
   const now = await deps.signIns.get(options.tenant, before.id)
   if (now === undefined || !isPrevious(before.gen, now, parts)) throw invalidGrant()
   return given(signed, now, parts)
