@@ -164,7 +164,7 @@ async function enter({ claims, tokens, flow, request }: Entering, inside: Inside
   const { flows, visitors, clock, gate, tenant, issuer, login } = inside
   const visitor = personOf(claims, { tenant, issuer, login, now: clock.now(), rev: gate.applied })
   // Entra does not say by itself when somebody signed in: then any time, unless they have just been asked to.
-  const isTold = claims['auth_time'] !== undefined || flow.fresh
+  const isTold = visitor.authTimeFrom === 'auth_time' || flow.fresh
   const barred = barredAs(isTold ? visitor : { ...visitor, authTime: epoch(0) }, inside)
   // The IdP remembers a sign-in that is older than the cut: there it has to be made anew.
   if (barred === 'sign_in_too_old' && !flow.fresh)

@@ -28,6 +28,7 @@ export function personOf(
     principal: { kind: 'user', tenant, issuer, subject },
     ...(name === undefined ? {} : { name }),
     authTime: epoch(Math.min(Number(authTime ?? iat), now)),
+    authTimeFrom: authTime === undefined ? 'iat' : 'auth_time',
     ...(isName(sid) ? { idpSid: sid } : {}),
     ...readPerson(claims, login),
     expiresAt: epoch(now + visit),
