@@ -98,7 +98,8 @@ function withScope(command: Command): Command {
     .requiredOption('--cause <text>', 'why, for the record')
 }
 
-const scopeHelp = 'user | workload | client | session | connection | downstream | server | tool | tenant'
+const scopeHelp =
+  'user | workload | client | session | connection | consent | downstream | server | tool | tenant'
 const switchHelp = `${scopeHelp} | class | label`
 
 function addRevocationVerbs(program: Command): void {

@@ -128,6 +128,41 @@ describe('short forms and defaults', () => {
     expect(config.key.reveal()).toHaveLength(32)
   })
 
+  it('have clients sign in here where there is a client at the IdP, and at the IdP where there is none', async () => {
+    const modeOf = async (text: string, form: 'single' | 'dev' = 'single') =>
+      (await load(text, { form })).config.login.mode
+    expect(await modeOf(least)).toBe('broker')
+    expect(
+      await modeOf(
+        least.replace(', secret: file:/run/secret', '').replace(/exchange: .*/, 'static: { per: user }'),
+      ),
+    ).toBe('direct')
+    expect(await modeOf(least.replace('issuer:', 'mode: direct, issuer:'))).toBe('direct')
+    expect(await modeOf('', 'dev')).toBe('broker')
+    expect(await modeOf('login: { issuer: http://127.0.0.1:4000 }\n', 'dev')).toBe('direct')
+  })
+
+  it('give the spans of sign-in, and what a client that is configured may', async () => {
+    const clients = 'clients: { desk: { id: desk, redirects: ["https://desk.example/cb"] } }'
+    const { config } = await load(`${least}${clients}\n`)
+    expect(config.signIn).toEqual({
+      registration: 'known',
+      catalog: true,
+      access: 3600,
+      idle: 43_200,
+      absolute: 604_800,
+      leeway: 30,
+    })
+    expect(config.clients).toEqual([
+      {
+        name: 'desk',
+        id: 'desk',
+        redirects: ['https://desk.example/cb'],
+        grants: ['authorization_code', 'refresh_token'],
+      },
+    ])
+  })
+
   it('let dev use another sign-in', async () => {
     const { config } = await load('login: { issuer: http://127.0.0.1:4000 }\n', { form: 'dev' })
     expect(config.login).toMatchObject({ issuer: 'http://127.0.0.1:4000', builtIn: false })

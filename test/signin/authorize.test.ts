@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { walk } from '../kit/walk.ts'
+import { startInstance } from '../kit/instance.ts'
+import { createBrowser, walk } from '../kit/walk.ts'
 import { alice, answerOf, bob, callback, challenge, pageOf, postJson, startWorld } from './world.ts'
 
 describe('a client that nobody has heard of', () => {
@@ -372,5 +373,81 @@ describe('metadata', () => {
     const resource = await fetch(`${direct.url}/.well-known/oauth-protected-resource/mcp`)
     expect(await resource.json()).toMatchObject({ authorization_servers: [direct.idp.issuer] })
     expect(challenge).toHaveLength(43)
+  })
+})
+
+describe('the way to the IdP', () => {
+  it('is taken anew, as a client asks for it', async () => {
+    const world = await startWorld()
+    const browser = world.browser()
+    const client = await world.register()
+    await walk(browser, world.request(client), { as: alice })
+    const prompts = async (prompt: string) => {
+      const before = world.idp.asked.length
+      await walk(browser, world.request(client, { prompt }), { as: alice })
+      return world.idp.asked
+        .slice(before)
+        .flatMap(({ endpoint, form }) => (endpoint === 'authorize' ? [form['prompt']] : []))
+    }
+    expect([await prompts('login'), await prompts('select_account'), await prompts('consent')]).toEqual([
+      ['login'],
+      ['select_account'],
+      [],
+    ])
+  })
+
+  it('that nobody answers at is a page that says to try again, and the client is told nothing', async () => {
+    const world = await startWorld()
+    world.idp.knobs.down = 503
+    const ended = await walk(world.browser(), world.request(await world.register()), { as: alice }).then(
+      String,
+      String,
+    )
+    expect(ended).toContain('ends with 503')
+    expect(ended).toContain('idp_unavailable')
+  })
+
+  it('of an app of its own ends on a page that opens it', async () => {
+    const world = await startWorld()
+    const cursor = 'cursor://anysphere.cursor-mcp/oauth/callback'
+    const browser = world.browser()
+    const client = await world.register({ redirect_uris: [cursor] })
+    await world.visit(browser, alice)
+    const page = pageOf(await browser.open(world.request(client, { redirect_uri: cursor })))
+    expect(page.says).toContain('Nobody has verified this app')
+    const [form] = page.forms
+    const opened = pageOf(await browser.submit(page, form!, { button: form!.buttons[0]! }))
+    expect([opened.status, opened.links[0]!.to.href]).toEqual([
+      200,
+      expect.stringContaining(`${cursor}?code=`),
+    ])
+  })
+})
+
+describe('the sign-in of dev', () => {
+  it('asks who one is, and that is who one is', async () => {
+    const running = await startInstance({
+      form: 'dev',
+      front: 'gateway',
+      config: () => 'server: http://127.0.0.1:9/mcp\nallow: ["group:crm-users"]\n',
+    })
+    const url = running.faces.gateway!.url
+    const registered = await postJson(`${url}/oauth2/register`, {
+      redirect_uris: [callback],
+      token_endpoint_auth_method: 'none',
+    })
+    const query = new URLSearchParams({
+      response_type: 'code',
+      client_id: String(registered.body['client_id']),
+      redirect_uri: callback,
+      code_challenge: challenge,
+      code_challenge_method: 'S256',
+    })
+    const go = (username: string) =>
+      walk(createBrowser({ leaveAt: callback }), `${url}/oauth2/authorize?${query.toString()}`, {
+        as: { username, password: '' },
+      })
+    expect((await go('alice')).searchParams.has('code')).toBe(true)
+    expect(await go('admin').then(String, String)).toContain('not_allowed')
   })
 })

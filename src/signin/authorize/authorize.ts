@@ -137,12 +137,13 @@ async function ask(asking: Asking, inside: Inside): Promise<Answer> {
 async function signIn({ request, query, back, asked }: Asking, inside: Inside): Promise<Answer> {
   const { logins, idpHost } = inside
   const to = `${endpoint}?${afterLogin(query)}`
-  if (back.client.title !== undefined || idpHost === undefined) return logins.ask(request, to)
+  const how = asked.prompt.has('login') ? 'fresh' : asked.prompt.has('select_account') ? 'choose' : 'usual'
+  if (back.client.title !== undefined || idpHost === undefined) return logins.ask(request, to, how)
   const page = signInPage({
     client: viewOf(back.client, back.redirect),
     server: asked.server,
     idpHost,
-    continueAt: inside.url + logins.linkTo(to),
+    continueAt: inside.url + logins.linkTo(to, how),
   })
   return pageAnswer(200, page)
 }

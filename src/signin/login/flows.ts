@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { type Clock, epoch, SallyportError } from '../../model/index.ts'
 import type { Seal, Tickets } from '../../storage/index.ts'
 import { type CookieTerms, cookieName, readCookies, setCookie } from '../browser/cookies.ts'
-import type { RoundTrip } from './openid.ts'
+import type { LoginHow, RoundTrip } from './openid.ts'
 
 /** How long a login may take, in seconds. */
 const life = 600
@@ -14,8 +14,7 @@ const mostAtOnce = 3
 export interface Flow extends RoundTrip {
   /** A path of our own. */
   readonly to: string
-  /** The person was asked to show who they are again. */
-  readonly fresh: boolean
+  readonly how: LoginHow
   /** Seconds since the epoch. */
   readonly at: number
 }
@@ -25,7 +24,7 @@ export interface Flow extends RoundTrip {
  * it, and whoever only begins them costs us nothing that is kept.
  */
 export interface Flows {
-  begin(asked: Pick<Flow, 'to' | 'fresh'>, request: FastifyRequest): Begun
+  begin(asked: Pick<Flow, 'to' | 'how'>, request: FastifyRequest): Begun
   /** The one that an answer with this `state` belongs to. @throws login_state_refused */
   of(request: FastifyRequest, state: string | undefined): Flow
   /** Good for one person: a second time is refused. @throws login_state_refused */
@@ -54,8 +53,8 @@ export function createFlows(terms: CookieTerms, { seal, clock, random, tickets }
   const token = (): string => Buffer.from(random(32)).toString('base64url')
   const remove = (name: string): string => setCookie(name, '', { ...terms, maxAge: 0 })
   return {
-    begin: ({ to, fresh }, request) => {
-      const flow: Flow = { state: token(), nonce: token(), verifier: token(), to, fresh, at: clock.now() }
+    begin: ({ to, how }, request) => {
+      const flow: Flow = { state: token(), nonce: token(), verifier: token(), to, how, at: clock.now() }
       const others = [...readCookies(request.headers.cookie).keys()].filter((name) => name.startsWith(prefix))
       const forgotten = others.slice(0, Math.max(0, others.length + 1 - mostAtOnce)).map(remove)
       const value = setCookie(nameOf(flow.state), seal.close(JSON.stringify(flow)), {

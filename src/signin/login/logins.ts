@@ -15,7 +15,7 @@ import type { LoginClaims } from '../../identity/index.ts'
 import { type Answer, redirectAnswer, withCookies } from '../browser/answer.ts'
 import { type Visitors, workOf } from '../browser/visitors.ts'
 import type { Flow, Flows } from './flows.ts'
-import type { LoginTokens, Upstream } from './openid.ts'
+import type { LoginHow, LoginTokens, Upstream } from './openid.ts'
 import { personOf } from './person.ts'
 
 /** The IdP, or the sign-in that dev has in place of one. */
@@ -31,9 +31,9 @@ export interface DevPerson {
 /** Sends people to sign in, and knows who comes back. */
 export interface Logins {
   /** Sends the browser to sign in. It comes back to `to`, a path of our own. @throws request_malformed, idp_unavailable, idp_metadata_refused */
-  ask(request: FastifyRequest, to: string): Promise<Answer>
+  ask(request: FastifyRequest, to: string, how?: LoginHow): Promise<Answer>
   /** A path of our own that does the same, for a link: good for ten minutes. */
-  linkTo(to: string): string
+  linkTo(to: string, how?: LoginHow): string
   /** `GET /login/begin?to=…`. */
   begin(request: FastifyRequest): Promise<Answer>
   /** `GET /login/callback`. @throws login_state_refused, login_failed, … */
@@ -78,18 +78,18 @@ const ownPath = /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/
 export function createLogins(slice: LoginSlice, deps: LoginDeps): Logins {
   const inside: Inside = { ...slice, ...deps }
   return {
-    ask: async (request, to) => {
+    ask: async (request, to, how = 'usual') => {
       if (!ownPath.test(to) || to.length > longestWay)
         throw new SallyportError('request_malformed', { hint: 'The request is too long.' })
       // Cookies are one host's: where people are somewhere else, they begin over there.
       if (request.headers.host?.toLowerCase() !== new URL(slice.url).host)
-        return redirectAnswer(slice.url + linkTo(to, inside))
-      return start({ to, fresh: false }, request, inside)
+        return redirectAnswer(slice.url + linkTo({ to, how }, inside))
+      return start({ to, how }, request, inside)
     },
-    linkTo: (to) => linkTo(to, inside),
+    linkTo: (to, how = 'usual') => linkTo({ to, how }, inside),
     begin: async (request) => {
-      const to = openLink(new URLSearchParams(queryOf(request)).get('to'), inside)
-      return start({ to, fresh: false }, request, inside)
+      const asked = openLink(new URLSearchParams(queryOf(request)).get('to'), inside)
+      return start(asked, request, inside)
     },
     callback: (request) => callback(request, inside),
     choose: (request, chosen) => choose(chosen, request, inside),
@@ -98,30 +98,27 @@ export function createLogins(slice: LoginSlice, deps: LoginDeps): Logins {
 
 type Inside = LoginSlice & LoginDeps
 
+type Asked = Pick<Flow, 'to' | 'how'>
+
 const queryOf = ({ url }: FastifyRequest): string =>
   url.includes('?') ? url.slice(url.indexOf('?') + 1) : ''
 
-function linkTo(to: string, { links, clock }: Inside): string {
-  return `/login/begin?to=${links.close(JSON.stringify({ to, until: clock.now() + linkLife }))}`
+function linkTo(asked: Asked, { links, clock }: Inside): string {
+  return `/login/begin?to=${links.close(JSON.stringify({ ...asked, until: clock.now() + linkLife }))}`
 }
 
-function openLink(sealed: string | null, { links, clock }: Inside): string {
+function openLink(sealed: string | null, { links, clock }: Inside): Asked {
   const text = links.open(sealed ?? '')
-  const link =
-    text === undefined ? undefined : (JSON.parse(text) as { readonly to: string; readonly until: number })
+  const link = text === undefined ? undefined : (JSON.parse(text) as Asked & { readonly until: number })
   if (link === undefined || link.until <= clock.now()) throw new SallyportError('login_state_refused')
-  return link.to
+  return link
 }
 
-async function start(
-  asked: Pick<Flow, 'to' | 'fresh'>,
-  request: FastifyRequest,
-  { way, flows, url }: Inside,
-): Promise<Answer> {
+async function start(asked: Asked, request: FastifyRequest, { way, flows, url }: Inside): Promise<Answer> {
   const { flow, cookies } = flows.begin(asked, request)
   if (way.kind === 'built-in')
     return withCookies(redirectAnswer(`${url}/login/dev?state=${flow.state}`), ...cookies)
-  const there = await way.upstream.begin(flow, asked)
+  const there = await way.upstream.begin(flow, asked.how)
   return withCookies(redirectAnswer(there.href), ...cookies)
 }
 
@@ -164,11 +161,11 @@ async function enter({ claims, tokens, flow, request }: Entering, inside: Inside
   const { flows, visitors, clock, gate, tenant, issuer, login } = inside
   const visitor = personOf(claims, { tenant, issuer, login, now: clock.now(), rev: gate.applied })
   // Entra does not say by itself when somebody signed in: then any time, unless they have just been asked to.
-  const isTold = visitor.authTimeFrom === 'auth_time' || flow.fresh
+  const isTold = visitor.authTimeFrom === 'auth_time' || flow.how === 'fresh'
   const barred = barredAs(isTold ? visitor : { ...visitor, authTime: epoch(0) }, inside)
   // The IdP remembers a sign-in that is older than the cut: there it has to be made anew.
-  if (barred === 'sign_in_too_old' && !flow.fresh)
-    return withCookies(await start({ to: flow.to, fresh: true }, request, inside), flows.forget(flow))
+  if (barred === 'sign_in_too_old' && flow.how !== 'fresh')
+    return withCookies(await start({ to: flow.to, how: 'fresh' }, request, inside), flows.forget(flow))
   await flows.end(flow)
   await note(visitor, request, barred ?? 'allowed', inside)
   if (barred !== undefined) throw new SallyportError(barred)

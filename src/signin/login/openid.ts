@@ -27,10 +27,19 @@ export interface RoundTrip {
   readonly verifier: string
 }
 
+/** As the IdP sees fit; or the person has to show who they are again; or may take another account there. */
+export type LoginHow = 'usual' | 'fresh' | 'choose'
+
+const prompts: Readonly<Record<LoginHow, Record<string, string>>> = {
+  usual: {},
+  fresh: { prompt: 'login', max_age: '0' },
+  choose: { prompt: 'select_account' },
+}
+
 /** The IdP, as its confidential client sees it. */
 export interface Upstream {
-  /** Where the browser is sent. `fresh`: the person has to show who they are again. @throws idp_unavailable, idp_metadata_refused */
-  begin(trip: RoundTrip, asking: { readonly fresh: boolean }): Promise<URL>
+  /** Where the browser is sent. @throws idp_unavailable, idp_metadata_refused */
+  begin(trip: RoundTrip, how: LoginHow): Promise<URL>
   /**
    * Judges what the browser brought back and takes the code to the IdP.
    * @throws login_state_refused, login_failed, login_answer_refused, idp_unavailable
@@ -78,7 +87,7 @@ export function createUpstream(slice: UpstreamSlice, deps: UpstreamDeps): Upstre
     return found.config
   }
   return {
-    begin: async (trip, { fresh }) => {
+    begin: async (trip, how) => {
       const config = await configuration()
       return openid.buildAuthorizationUrl(config, {
         redirect_uri: slice.redirect,
@@ -87,7 +96,7 @@ export function createUpstream(slice: UpstreamSlice, deps: UpstreamDeps): Upstre
         nonce: trip.nonce,
         code_challenge: await openid.calculatePKCECodeChallenge(trip.verifier),
         code_challenge_method: 'S256',
-        ...(fresh ? { prompt: 'login', max_age: '0' } : {}),
+        ...prompts[how],
       })
     },
     finish: async (callback, trip) => {
