@@ -1,5 +1,8 @@
 /** One switch wrong at a time, at a real Keycloak: exactly that switch is named. Clients are the test's own. */
-import { beforeAll, describe, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { examine } from '../doctor/rig.ts'
 import { parts, passwordToken } from '../kit/parts.ts'
 import { Secret } from '../../src/model/index.ts'
@@ -8,6 +11,9 @@ const { keycloak } = parts()
 const at = keycloak as NonNullable<typeof keycloak>
 const url = 'https://crm.doctor.example'
 const redirect = `${url}/login/callback`
+/** Stands for the MCP server, of which doctor asks only whether it is there. */
+const listener = createServer((_request, response) => response.writeHead(405).end())
+let server = ''
 
 type Representation = Record<string, any>
 
@@ -69,7 +75,7 @@ async function look({ client = (it) => it, secret, id, exchange, words, ...more 
 url: ${url}
 login: { issuer: "${at.issuer}", client: { id: ${id ?? own}, secret: file:secret }${more.login ?? ''} }
 servers:
-  crm: { url: http://127.0.0.1:3000/mcp, audiences: [sallyport], allow: [anyone] }
+  crm: { url: ${server}/mcp, audiences: [sallyport], allow: [anyone] }
 downstreams:
   orders:
     url: ${at.baseUrl}
@@ -85,6 +91,9 @@ downstreams:
 
 describe.skipIf(keycloak === undefined)('doctor at Keycloak', () => {
   beforeAll(async () => {
+    listener.listen(0, '127.0.0.1')
+    await once(listener, 'listening')
+    server = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`
     const answer = await fetch(`${at.baseUrl}/realms/master/protocol/openid-connect/token`, {
       method: 'POST',
       body: new URLSearchParams({
@@ -96,6 +105,8 @@ describe.skipIf(keycloak === undefined)('doctor at Keycloak', () => {
     })
     administrator = ((await answer.json()) as { access_token: string }).access_token
   })
+
+  afterAll(() => listener.close())
 
   test('set up as the page says: nothing is wrong, and the exchange was done', async () => {
     const { found } = await look({ words: { calls: ['orders GET /realms/acme'] } })
@@ -283,7 +294,7 @@ describe.skipIf(keycloak === undefined)('doctor at Keycloak', () => {
       config: `
 url: ${url}
 login: { issuer: "${at.issuer}/", client: { id: sallyport, secret: file:secret } }
-servers: { crm: { url: http://127.0.0.1:3000/mcp, audiences: [sallyport], allow: [anyone] } }
+servers: { crm: { url: ${server}/mcp, audiences: [sallyport], allow: [anyone] } }
 `,
       files: { secret: 'x' },
     })
@@ -297,7 +308,7 @@ servers: { crm: { url: http://127.0.0.1:3000/mcp, audiences: [sallyport], allow:
       config: `
 url: ${url}
 login: { issuer: "${at.baseUrl}/realms/none", client: { id: sallyport, secret: file:secret } }
-servers: { crm: { url: http://127.0.0.1:3000/mcp, audiences: [sallyport], allow: [anyone] } }
+servers: { crm: { url: ${server}/mcp, audiences: [sallyport], allow: [anyone] } }
 `,
       files: { secret: 'x' },
     })

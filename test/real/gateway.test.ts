@@ -135,7 +135,10 @@ describe.skipIf(here.keycloak === undefined)('the gateway on Keycloak', () => {
       inputRequests: {
         'sallyport.connect.legacy': {
           method: 'elicitation/create',
-          params: { mode: 'url', url: `${running.instance.config.url}/connect/legacy` },
+          params: {
+            mode: 'url',
+            url: expect.stringContaining(`${running.instance.config.url}/connect/legacy?ask=`),
+          },
         },
       },
     })

@@ -327,9 +327,9 @@ describe.skipIf(keycloak === undefined)('exchange at Keycloak', () => {
       downstream: 'orders',
       audience: '',
     }
-    expect(await exchange.revokeAtProvider(place, rt as Secret)).toBe('revoked')
+    expect(await exchange.revokeAtProvider(place, rt as Secret)).toEqual({ outcome: 'revoked' })
     expect(await introspect(token, keycloak as KeycloakPart)).toMatchObject({ active: false })
-    expect(await exchange.revokeAtProvider(place, rt as Secret)).toBe('already_invalid')
+    expect(await exchange.revokeAtProvider(place, rt as Secret)).toEqual({ outcome: 'already_invalid' })
     clock.ahead = 290
     expect(await codeOf(() => replica().acquire(needOf(who, downstream)))).toBe('reauth_required')
     expect(soleGrant(secrets).status).toBe('reauth_required')
