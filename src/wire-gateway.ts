@@ -13,6 +13,7 @@ import {
   type Downstream,
   epoch,
   type Gate,
+  isPersonal,
   leadsToPage,
   type Server,
 } from './model/index.ts'
@@ -89,9 +90,6 @@ function missingFor(exchange: Pick<Exchange, 'acquire'>, gate: Gate): GatewayDep
     return missing
   }
 }
-
-const isPersonal = ({ credential }: Downstream): boolean =>
-  credential.kind === 'linked' || (credential.kind === 'static' && credential.per === 'user')
 
 /** Who clients without a token are, where the configuration says it: a user of no IdP, signed in anew now and then. */
 function createAnonymous({ url, tenant }: Config, identity: OpenIdentity, clock: Clock) {

@@ -1,4 +1,11 @@
-import { type Downstream, principalKey, SallyportError, type Server, type Visitor } from '../model/index.ts'
+import {
+  type Downstream,
+  isPersonal,
+  principalKey,
+  SallyportError,
+  type Server,
+  type Visitor,
+} from '../model/index.ts'
 import type { ClientView } from '../pages/index.ts'
 import type { Ask } from './asks.ts'
 import type { Inside } from './deps.ts'
@@ -61,11 +68,6 @@ export async function readAsked(wanted: Wanted, visitor: Visitor, inside: Inside
     ...(sealed === undefined ? {} : { sealed }),
     ...(ask === undefined ? {} : { ask }),
   }
-}
-
-/** Whether each person has an account or key of his own there. */
-function isPersonal({ credential }: Downstream): boolean {
-  return credential.kind === 'linked' || (credential.kind === 'static' && credential.per === 'user')
 }
 
 export const nameOf = ({ principal, name }: Visitor): string => name ?? principal.subject

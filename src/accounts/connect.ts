@@ -1,7 +1,14 @@
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type Connection, epoch, principalKey, SallyportError, Secret } from '../model/index.ts'
+import {
+  type Connection,
+  epoch,
+  linkedSourceOf,
+  principalKey,
+  SallyportError,
+  Secret,
+} from '../model/index.ts'
 import {
   connectedPage,
   connectPage,
@@ -139,7 +146,7 @@ async function done(
   const { downstream, ask } = asked
   const account = connection.account?.name ?? connection.account?.id
   const title =
-    downstream.credential.kind === 'linked'
+    linkedSourceOf(downstream) !== undefined
       ? (await inside.exchange.linking.describe(downstream)).title
       : downstream.name
   return connectedPage({

@@ -30,7 +30,7 @@ async function viewOf(
 ): Promise<AccountView> {
   const { id, place, account, createdAt, scopes = [] } = connection
   const downstream = inside.downstream(place.downstream)
-  const linked = downstream?.credential.kind === 'linked' ? downstream : undefined
+  const linked = downstream !== undefined && connection.kind === 'linked' ? downstream : undefined
   const described = linked === undefined ? undefined : await inside.exchange.linking.describe(linked)
   const says = new Map(described?.scopes.map((scope) => [scope.name, scope.says]))
   const ended = linked !== undefined && (await inside.exchange.linking.hasEnded(connection, linked))

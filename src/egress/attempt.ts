@@ -61,7 +61,7 @@ export function deliver(
   const refused = (attempted: Attempted) => {
     const { sent, credential } = attempted
     if (!sent.refused || credential === undefined) return false
-    deps.exchange.refused(needOf(bound, deps.gate), credential)
+    deps.exchange.refused(needOf(bound, deps.gate), credential, sent.claims)
     return true
   }
   new Attempt({ bound, res, number: 1 }, deps, (first) => {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Recorded } from '../audit/index.ts'
-import { missingScopes, readChallenge } from '../exchange/index.ts'
+import { claimsWanted, missingScopes, readChallenge } from '../exchange/index.ts'
 import { type Credential, type Gate, type LiveWork, type OpenCalls, SallyportError } from '../model/index.ts'
 import type { Permit } from '../policy/index.ts'
 import type { Bound } from './context.ts'
@@ -59,8 +59,21 @@ export function send(
   const transport = deps.transport(origin)
   // A search keeps the end of each piece until the next one.
   const owned = search === undefined && transport.handsOver
+  const claims = (head: readonly string[]) => claimsWanted(readChallenge(challengeIn(head)))
   const lacks = (head: readonly string[]) => missingScopes(credential, readChallenge(challengeIn(head)))
-  const transfer = new Transfer({ bound, res, settle: done, work, rev, gate, calls, idleMs, owned, lacks })
+  const transfer = new Transfer({
+    bound,
+    res,
+    settle: done,
+    work,
+    rev,
+    gate,
+    calls,
+    idleMs,
+    owned,
+    lacks,
+    claims,
+  })
   transfer.begin(deps.live.open(work, transfer))
   const { path, method, body } = bound
   const length = body.kind === 'stream' ? body.length : undefined

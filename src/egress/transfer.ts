@@ -31,6 +31,8 @@ export interface Sent {
   readonly error?: SallyportError | undefined
   /** The downstream answered 401: it does not take this credential. */
   readonly refused: boolean
+  /** What it wants to be satisfied before it takes one again, as JSON. */
+  readonly claims?: string | undefined
   /** The scopes that the credential lacks, where its person can be asked for them. */
   readonly lacks?: readonly string[] | undefined
 }
@@ -53,6 +55,8 @@ export interface TransferParts {
   readonly owned: boolean
   /** What is missing of the credential, by the head of a 403. */
   readonly lacks: (head: readonly string[]) => readonly string[] | undefined
+  /** What the head of a 401 wants to be satisfied. */
+  readonly claims: (head: readonly string[]) => string | undefined
   readonly settle: (sent: Sent) => void
 }
 
@@ -77,6 +81,7 @@ export class Transfer implements Receiver, LiveHandle {
   /** The answer is not passed on: the downstream does not take the credential, or not for this. */
   #refused = false
   #lacks: readonly string[] | undefined
+  #claims: string | undefined
   #status: number | undefined
   #downstreamRequestId: string | undefined
   #bytesOut = 0
@@ -119,6 +124,7 @@ export class Transfer implements Receiver, LiveHandle {
   onHead(status: number, head: readonly string[], more: boolean): void {
     this.#status = status
     this.#downstreamRequestId = readDownstreamId(head)
+    if (status === 401) this.#claims = this.#parts.claims(head)
     if (status === 403) this.#lacks = this.#parts.lacks(head)
     if (status === 401 || this.#lacks !== undefined) this.#refuse()
     else if (this.#frozen) this.#held.push(() => this.#answer(status, head, false))
@@ -278,6 +284,7 @@ export class Transfer implements Receiver, LiveHandle {
       bytesOut: this.#bytesOut,
       refused: this.#refused && this.#lacks === undefined,
       lacks: this.#lacks,
+      claims: this.#claims,
       status: this.#status,
       downstreamRequestId: this.#downstreamRequestId,
       error: end.error ?? this.#lacking(),

@@ -2,6 +2,7 @@ import {
   asSallyportError,
   type Credential,
   joinKey,
+  linkedSourceOf,
   SallyportError,
   type Seq,
   type Work,
@@ -17,6 +18,7 @@ import { clientCredentials } from './flavours/client-credentials.ts'
 import { installationToken } from './flavours/installation.ts'
 import { fromConfiguration, type StaticForAll } from './flavours/static.ts'
 import type { Flight, Flights } from './flights.ts'
+import { isCode } from './is-code.ts'
 import { type KeptGrantDeps, obtainKept } from './kept-grant.ts'
 import { type LinkedDeps, obtainLinked } from './linked.ts'
 import { findLink, type Link } from './links.ts'
@@ -81,7 +83,7 @@ async function makeLinked(
 ): Promise<Made> {
   const { credential: source } = need.downstream
   const { place } = link.connection
-  if (source.kind !== 'linked') return readConnected(place, flight, deps)
+  if (source.kind === 'static') return readConnected(place, flight, deps)
   return obtainLinked({ need, place, flight, refused }, deps)
 }
 
@@ -180,9 +182,27 @@ export function acquire(need: Need, deps: AcquireDeps): Credential | Promise<Cre
   const key = deps.keyOf(need)
   const cached = deps.cache.get(key, deps.clock.now())
   if (cached !== undefined) return stamped(need, cached.credential)
+  if (source.kind === 'exchange' && linkedSourceOf(need.downstream) !== undefined)
+    return flyOrAsk(key, need, deps)
   if (source.kind !== 'linked' && source.kind !== 'static') return fly(key, need, deps)
-  return flyLinked(key, need, deps).catch((error: unknown) => {
+  return named(flyLinked(key, need, deps), need)
+}
+
+async function named(flying: Promise<Credential>, need: Need): Promise<Credential> {
+  try {
+    return await flying
+  } catch (error) {
     const known = asSallyportError(error)
     throw new SallyportError(known.code, { ...known.facts, downstream: need.downstream.name }, known.cause)
-  })
+  }
+}
+
+/** What is not exchanged without the person is served from what he agreed to there, or asked for. @throws connect_required */
+async function flyOrAsk(key: string, need: Need, deps: AcquireDeps): Promise<Credential> {
+  try {
+    return await fly(key, need, deps)
+  } catch (error) {
+    if (!isCode(error, 'interaction_required')) throw error
+    return named(flyLinked(key, need, deps), need)
+  }
 }

@@ -4,6 +4,8 @@ export interface Challenge {
   readonly scopes?: readonly string[]
   /** The URL of its metadata. */
   readonly metadata?: string
+  /** What has to be satisfied first, base64 of JSON (Entra, with `insufficient_claims`). */
+  readonly claims?: string
 }
 
 /** A scheme, or a parameter of the scheme before it (RFC 9110 §11.6.1); what is neither is passed over. */
@@ -37,10 +39,12 @@ function bearerParameters(header: string): ReadonlyMap<string, string> {
 export function readChallenge(header: string): Challenge {
   const parameters = bearerParameters(header)
   const [error, metadata] = [parameters.get('error'), parameters.get('resource_metadata')]
+  const claims = parameters.get('claims')
   const scopes = scopesIn(parameters.get('scope'))
   return {
     ...(error === undefined ? {} : { error }),
     ...(scopes === undefined ? {} : { scopes }),
     ...(metadata === undefined ? {} : { metadata }),
+    ...(claims === undefined ? {} : { claims }),
   }
 }

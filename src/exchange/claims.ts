@@ -9,6 +9,9 @@ export interface Claims {
   /** Undefined where the token has no scope claim at all. */
   readonly scopes?: readonly string[]
   readonly expiresAt?: number
+  /** Entra's names of a person and his tenant (`oid`, `tid`). */
+  readonly objectId?: string
+  readonly tenantId?: string
   readonly issuedAt?: number
   /** The actor chain, outermost first (RFC 8693 §4.1); each is issuer and subject, joined by JSON. */
   readonly actors: readonly string[]
@@ -76,6 +79,8 @@ export function readClaims(token: string): Claims | undefined {
   }
   const issuer = text(payload['iss'])
   const subject = text(payload['sub'])
+  const objectId = text(payload['oid'])
+  const tenantId = text(payload['tid'])
   const scopes = scopesOf(payload)
   const { exp, iat, may_act: mayAct } = payload as { exp?: unknown; iat?: unknown; may_act?: unknown }
   if (exp !== undefined && typeof exp !== 'number') throw new MalformedToken('exp is no number')
@@ -85,6 +90,8 @@ export function readClaims(token: string): Claims | undefined {
     actors: actorsOf(payload['act']),
     ...(issuer === undefined ? {} : { issuer }),
     ...(subject === undefined ? {} : { subject }),
+    ...(objectId === undefined ? {} : { objectId }),
+    ...(tenantId === undefined ? {} : { tenantId }),
     ...(scopes === undefined ? {} : { scopes }),
     ...(exp === undefined ? {} : { expiresAt: exp }),
     ...(typeof iat === 'number' ? { issuedAt: iat } : {}),

@@ -4,6 +4,7 @@ import { type AcquireDeps, acquire, connectionKey } from './acquire.ts'
 import { type AuthorizationServers, createAuthorizationServers } from './authorization-server.ts'
 import { createBackoff } from './backoff.ts'
 import { rememberedCacheKeys } from './cache-key.ts'
+import { createClaimsChallenges } from './claims-challenges.ts'
 import { boundedFetch } from './bounded-fetch.ts'
 import { createLinking, type LinkingDeps } from './connect/linking.ts'
 import { createRegistrations } from './connect/registrations.ts'
@@ -52,6 +53,7 @@ function assemble(deps: ExchangeDeps, servers: AuthorizationServers, login: Regi
     url: deps.introduction.url,
     cache,
     keyOf: rememberedCacheKeys(),
+    challenges: createClaimsChallenges(deps),
     subjects: subjectsOf({ handed, login: logins }),
     flights: createFlights<Credential>(deps.gate),
     refusals: createRefusals({ clock: deps.clock, cache }),
@@ -81,7 +83,8 @@ export function createExchange(slice: ExchangeSlice, deps: ExchangeDeps): Exchan
 
   return {
     acquire: (need) => acquire(need, parts),
-    refused(need, credential) {
+    refused(need, credential, claims) {
+      parts.challenges.note(need, claims)
       // It may have moved to another authorization server.
       parts.registrations.forget(need.downstream)
       refusals.refused(keyOf(need), credential)

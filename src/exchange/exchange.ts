@@ -21,8 +21,8 @@ import type { Need } from './need.ts'
 export interface Exchange {
   /** The credential, from memory where possible: synchronous then, and without any I/O. @throws the codes of exchange, connect_required, secrets_* */
   acquire(need: Need): Credential | Promise<Credential>
-  /** The downstream answered 401: never serve this very credential again. */
-  refused(need: Need, credential: Credential): void
+  /** The downstream answered 401: never serve this very credential again. `claims`: what it wants to be satisfied, as JSON. */
+  refused(need: Need, credential: Credential, claims?: string): void
   /** The downstream found these scopes missing: its person is asked for them from here on. @throws state_unavailable */
   wants(need: Need, credential: Credential, scopes: readonly string[]): Promise<void>
   /** Hand over the subject token of a session: memory only, gone at its expiry or the session's end. */

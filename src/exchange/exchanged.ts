@@ -1,8 +1,10 @@
 import { type Seconds, seconds } from '../model/index.ts'
+import { type ClaimsChallenges, claimsIn } from './claims-challenges.ts'
 import type { Need } from './need.ts'
 import type { ExchangeSource, Issued } from './flavours/flavour.ts'
 import { targetNames, targetOf } from './flavours/target.ts'
-import { tokenExchange } from './flavours/token-exchange.ts'
+import type { SubjectAsk } from './flavours/token-exchange.ts'
+import { exchangeSubject } from './exchange-subject.ts'
 import type { Flight } from './flights.ts'
 import type { RequestToken } from './grant-request.ts'
 import type { Subject, SubjectSource } from './subject-source.ts'
@@ -24,6 +26,7 @@ export interface Made {
 }
 
 export interface ExchangeOnceDeps {
+  readonly challenges: ClaimsChallenges
   readonly subjects: SubjectSource
   readonly requestToken: RequestToken
 }
@@ -38,6 +41,21 @@ export async function subjectOf({ need, source }: Wanted, subjects: SubjectSourc
   return subjects.subjectToken({ session, audience, minLife })
 }
 
+/** With what was found to be wanted, and remembering what is. @throws exchange_*, interaction_required */
+export async function exchangeAsked(
+  need: Need,
+  ask: SubjectAsk,
+  { challenges, requestToken }: Pick<ExchangeOnceDeps, 'challenges' | 'requestToken'>,
+): Promise<Issued> {
+  const claims = challenges.of(need)
+  try {
+    return await exchangeSubject(claims === undefined ? ask : { ...ask, claims }, requestToken)
+  } catch (error) {
+    challenges.note(need, claimsIn(error))
+    throw error
+  }
+}
+
 /** A plain exchange: its access token lives in memory only. @throws subject_expired, exchange_* */
 export async function exchangeOnce(wanted: Wanted, deps: ExchangeOnceDeps): Promise<Made> {
   const { need, source, flight } = wanted
@@ -45,7 +63,7 @@ export async function exchangeOnce(wanted: Wanted, deps: ExchangeOnceDeps): Prom
   const { downstream, access } = need
   const { principal } = access.session
   const ask = { source, downstream, principal, subject, keep: false }
-  const issued = await deps.requestToken(tokenExchange, ask, source)
+  const issued = await exchangeAsked(need, ask, deps)
   flight.still()
   return { issued, how: 'exchange' }
 }

@@ -12,6 +12,7 @@
  */
 export { boundedFetch } from './bounded-fetch.ts'
 export { type Challenge, readChallenge } from './challenge.ts'
+export { claimsWanted } from './claims-challenges.ts'
 export { clientAuthentication } from './client-authentication.ts'
 export type { PendingLink } from './connect/begin.ts'
 export { clientDocument, clientDocumentPath, type Introduction } from './connect/introduction.ts'

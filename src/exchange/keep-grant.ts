@@ -8,9 +8,15 @@ import {
 } from '../model/index.ts'
 import type { Turns } from '../storage/index.ts'
 import type { ExchangeDeps } from './deps.ts'
-import { exchangeOnce, type ExchangeOnceDeps, type Made, subjectOf, type Wanted } from './exchanged.ts'
+import {
+  exchangeAsked,
+  exchangeOnce,
+  type ExchangeOnceDeps,
+  type Made,
+  subjectOf,
+  type Wanted,
+} from './exchanged.ts'
 import type { Issued } from './flavours/flavour.ts'
-import { tokenExchange } from './flavours/token-exchange.ts'
 import { isBarred } from './flights.ts'
 import type { GiveBack } from './give-back.ts'
 import { connectionId, registrationKey } from './place.ts'
@@ -139,7 +145,7 @@ export async function exchangeAndKeep(keeping: Keeping, deps: KeepDeps): Promise
   if (subject.claims.actors.length > 0 || subject.claims.mayAct !== undefined)
     return exchangeOnce(keeping, deps)
   const ask = { source, downstream, principal: access.session.principal, subject, keep: true }
-  const issued = await deps.requestToken(tokenExchange, ask, source)
+  const issued = await exchangeAsked(need, ask, deps)
   const { refreshToken } = issued
   if (refreshToken === undefined) {
     deps.log.warn('the provider returned no refresh token to keep', { downstream: downstream.name })

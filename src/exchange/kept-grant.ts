@@ -3,6 +3,7 @@ import type { ExchangeDeps } from './deps.ts'
 import { exchangeOnce, type Made, subjectOf, type Wanted } from './exchanged.ts'
 import { exchangeAndKeep, type KeepDeps, madeOf, storeIsDown } from './keep-grant.ts'
 import { exchangePlace, registrationKey } from './place.ts'
+import { entraRefresh } from './flavours/entra.ts'
 import { refreshToken } from './flavours/refresh-token.ts'
 import { isCode } from './is-code.ts'
 import { narrowed } from './narrow.ts'
@@ -24,7 +25,9 @@ function taskOf({ need, source, flight }: Wanted, { requestToken }: KeptGrantDep
     at: source,
     flight,
     ask: (rt, scopes, latest) =>
-      requestToken(refreshToken, { ...common, refreshToken: rt, scopes }, source, latest),
+      source.flavour === 'entra-obo'
+        ? requestToken(entraRefresh, { ...common, refreshToken: rt, scopes }, source, latest)
+        : requestToken(refreshToken, { ...common, refreshToken: rt, scopes }, source, latest),
     narrow: (answer) => narrowed(common, answer, requestToken),
   }
 }

@@ -1,11 +1,12 @@
 import { ResponseBodyError } from 'openid-client'
-import type {
-  Clock,
-  GrantPlace,
-  GuardedFetch,
-  ProviderAnswer,
-  ProviderOutcome,
-  Secret,
+import {
+  type Clock,
+  type GrantPlace,
+  type GuardedFetch,
+  type ProviderAnswer,
+  type ProviderOutcome,
+  type Secret,
+  linkedSourceOf,
 } from '../model/index.ts'
 import type { AuthorizationServers } from './authorization-server.ts'
 import type { Registration } from './registration.ts'
@@ -102,8 +103,11 @@ export async function revokeAtProvider(
   }
   const downstream = deps.slice.downstream(place.downstream)
   const source = downstream?.credential
-  if (source?.kind === 'exchange') return revokeTokens(source, tokensIn(sealed), deps)
-  if (downstream === undefined || source?.kind !== 'linked') return { outcome: 'unsupported' }
+  if (downstream === undefined || source === undefined) return { outcome: 'unsupported' }
+  if (linkedSourceOf(downstream) === undefined)
+    return source.kind === 'exchange'
+      ? revokeTokens(source, tokensIn(sealed), deps)
+      : { outcome: 'unsupported' }
   try {
     return await revokeTokens(await deps.registrations.of(downstream), tokensIn(sealed), deps)
   } catch (error) {

@@ -16,6 +16,8 @@ import { reaches } from './owner.ts'
 /** A subject token with what it says. The token leaves towards its own issuer's token endpoint only. */
 export interface Subject {
   readonly token: Secret
+  /** Absent: an access token. */
+  readonly type?: 'id_token'
   readonly claims: Claims
   readonly expiresAt: EpochSeconds
 }

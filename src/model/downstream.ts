@@ -130,3 +130,21 @@ export interface Downstream {
    */
   readonly guard?: 'auto' | 'on' | 'off'
 }
+
+/**
+ * How people link accounts of a downstream; undefined where they do not. What Entra does not exchange without the person
+ * (consent, a second factor) he is asked for there, by the same client.
+ */
+export function linkedSourceOf({ credential }: Pick<Downstream, 'credential'>): LinkedSource | undefined {
+  if (credential.kind === 'linked') return credential
+  if (credential.kind !== 'exchange' || credential.flavour !== 'entra-obo') return undefined
+  const { issuer, client, scope } = credential
+  return { kind: 'linked', provider: 'microsoft', issuer, client, scope, resource: false, origins: [] }
+}
+
+/** Whether each person has an account or key of his own there. */
+export function isPersonal(downstream: Pick<Downstream, 'credential'>): boolean {
+  const { credential } = downstream
+  if (credential.kind === 'static') return credential.per === 'user'
+  return linkedSourceOf(downstream) !== undefined
+}

@@ -91,7 +91,7 @@ describe('an account at an authorization server with metadata', () => {
     const [registration] = it.as.calls.filter(({ path }) => path === '/register')
     expect(JSON.parse(registration!.body)).toMatchObject({
       redirect_uris: [`${it.url}/connect/callback`],
-      application_type: 'web',
+      application_type: 'native',
       token_endpoint_auth_method: 'client_secret_basic',
     })
     const [asked] = it.as.calls.filter(({ path }) => path === '/authorize')

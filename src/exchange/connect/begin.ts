@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import type { ServerMetadata } from 'openid-client'
-import { type Downstream, type LinkedSource, SallyportError } from '../../model/index.ts'
+import { type Downstream, type LinkedSource, linkedSourceOf, SallyportError } from '../../model/index.ts'
 import type { ConnectionIndex } from '../../storage/index.ts'
+import type { ClaimsChallenges } from '../claims-challenges.ts'
 import type { AuthorizationServers } from '../authorization-server.ts'
 import { resourceParameter, scopeParameter } from '../flavours/linked.ts'
 import { callbackOf } from './introduction.ts'
@@ -33,6 +34,7 @@ interface Beginning {
 }
 
 export interface BeginDeps {
+  readonly challenges: ClaimsChallenges
   readonly connections: Pick<ConnectionIndex, 'list'>
   readonly registrations: Registrations
   readonly servers: Pick<AuthorizationServers, 'metadata'>
@@ -70,6 +72,16 @@ export function scopesToAsk({ source, at, metadata, besides }: Asking): readonly
   return scopes.length === 0 ? undefined : [...new Set(scopes)]
 }
 
+/** What the provider wants to be satisfied first, where it has said so. */
+function claimsParameter(
+  downstream: Downstream,
+  { principal }: Person,
+  { challenges }: BeginDeps,
+): readonly (readonly [string, string])[] {
+  const claims = challenges.of({ downstream, access: { session: { principal } } })
+  return claims === undefined ? [] : [['claims', claims]]
+}
+
 /** The parameters of a parsed URL belong to the server; a query that it has already stays. */
 function urlTo(endpoint: string, parameters: readonly (readonly [string, string])[]): string {
   const url = new URL(endpoint)
@@ -82,8 +94,8 @@ function urlTo(endpoint: string, parameters: readonly (readonly [string, string]
  * to bind to the browser. @throws exchange_misconfigured, exchange_unavailable, address_refused
  */
 export async function beginLink({ downstream, state, person }: Beginning, deps: BeginDeps): Promise<Begun> {
-  const { credential: source } = downstream
-  if (source.kind !== 'linked') throw new SallyportError('exchange_unsupported_principal')
+  const source = linkedSourceOf(downstream)
+  if (source === undefined) throw new SallyportError('exchange_unsupported_principal')
   const at = await deps.registrations.of(downstream)
   const metadata = await deps.servers.metadata(at)
   const { provider } = at.linked
@@ -109,6 +121,7 @@ export async function beginLink({ downstream, state, person }: Beginning, deps: 
         ] as const)),
     ...(nonce === undefined ? [] : ([['nonce', nonce]] as const)),
     ...resourceParameter(at.resource),
+    ...claimsParameter(downstream, person, deps),
     ...Object.entries(provider?.authorize ?? {}),
   ])
   const pending = {

@@ -67,13 +67,13 @@ function codeIn(parameters: URLSearchParams): Secret {
 }
 
 async function exchangeCode(
-  { downstream, server, principal, pending, parameters }: Finishing,
+  { pending, parameters }: Finishing,
   at: LinkedRegistration,
   deps: FinishDeps,
 ): Promise<Linked> {
   const code = codeIn(parameters)
-  const { redirectUri, verifier, scopes, nonce } = pending
-  const linked = await deps.requestToken(
+  const { redirectUri, verifier, scopes } = pending
+  return deps.requestToken(
     authorizationCode,
     {
       provider: at.linked.provider,
@@ -86,11 +86,18 @@ async function exchangeCode(
     },
     at,
   )
-  if (nonce !== undefined && linked.identity !== undefined && linked.identity['nonce'] !== nonce) {
-    giveBack(linked, { downstream, server, principal }, at, deps)
-    throw failed('nonce')
-  }
-  return linked
+}
+
+/**
+ * The ID token is of this flow (OIDC Core §3.1.3.7). What stands in for an exchange has to be the same person's, whom
+ * one client knows by one name.
+ */
+function checkIdentity({ identity }: Linked, { downstream, principal, pending }: Finishing): void {
+  const { nonce } = pending
+  if (nonce !== undefined && identity !== undefined && identity['nonce'] !== nonce) throw failed('nonce')
+  if (downstream.credential.kind !== 'exchange') return
+  const same = identity?.['sub'] === principal.subject && identity['iss'] === principal.issuer
+  if (!same) throw new SallyportError('connect_other_person')
 }
 
 const tokensOf = ({ secret, refreshToken, expiresAt }: Linked): Tokens => ({
@@ -123,6 +130,7 @@ export async function finishLink(finishing: Finishing, deps: FinishDeps): Promis
   checkIssuer(finishing.parameters, pending, advertised)
   const linked = await exchangeCode(finishing, at, deps)
   try {
+    checkIdentity(linked, finishing)
     const account = await accountBehind(linked, at, deps.fetch)
     return await keepLinked({ ...finishing, at, linked, account, requested: pending.scopes }, deps)
   } catch (error) {

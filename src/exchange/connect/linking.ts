@@ -2,6 +2,7 @@ import {
   type Connection,
   type Consent,
   type Downstream,
+  linkedSourceOf,
   type Principal,
   SallyportError,
   type Seq,
@@ -62,8 +63,8 @@ async function describe(
   person: Person | undefined,
   deps: LinkingDeps,
 ): Promise<Described> {
-  const { credential: source } = downstream
-  if (source.kind !== 'linked') throw new SallyportError('exchange_unsupported_principal')
+  const source = linkedSourceOf(downstream)
+  if (source === undefined) throw new SallyportError('exchange_unsupported_principal')
   const at = await deps.registrations.of(downstream)
   const metadata = await deps.servers.metadata(at)
   const { provider } = at.linked
@@ -74,7 +75,7 @@ async function describe(
     title: provider?.title ?? downstream.name,
     host: new URL(metadata.authorization_endpoint ?? at.issuer).host,
     scopes: scopes.map((name) => {
-      const says = sentences[name]
+      const says = sentences[name] ?? sentences[name.split('/').at(-1) ?? name]
       return { name, ...(says === undefined ? {} : { says }) }
     }),
   }
@@ -143,6 +144,8 @@ export function createLinking(deps: LinkingDeps): Linking {
     begin: async (downstream, state, person) => beginLink({ downstream, state, person }, deps),
     async finish(finishing) {
       const connection = await finishLink(finishing, deps)
+      const { downstream, principal } = finishing
+      deps.challenges.clear({ downstream, access: { session: { principal } } })
       // The same account, linked anew, may now do more than what is at hand of it.
       deps.cache.bar({ kind: 'connection', tenant: connection.place.tenant, connection: connection.id })
       return connection

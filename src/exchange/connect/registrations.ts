@@ -3,6 +3,7 @@ import {
   type Clock,
   type Downstream,
   type LinkedSource,
+  linkedSourceOf,
   type Millis,
   type OAuthClient,
   SallyportError,
@@ -140,8 +141,8 @@ export function createRegistrations(deps: RegistrationDeps): Registrations {
 
   return {
     async of(downstream) {
-      const { credential: source } = downstream
-      if (source.kind !== 'linked') throw new SallyportError('exchange_unsupported_principal')
+      const source = linkedSourceOf(downstream)
+      if (source === undefined) throw new SallyportError('exchange_unsupported_principal')
       const { provider, origins } = source
       const linked = { origins, ...(provider === undefined ? {} : { provider: catalogue[provider] }) }
       const found = source.issuer === undefined ? await resources.of(downstream) : undefined

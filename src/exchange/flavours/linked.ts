@@ -52,9 +52,9 @@ function grantedScopes(answer: TokenAnswer, { provider, scopes }: LinkedTerms): 
   const { scope, claims } = answer
   const granted = scope?.split(/[ ,]+/).filter((name) => name !== '') ?? claims?.scopes ?? scopes ?? []
   if (scopes === undefined) return granted
-  const plain = provider?.scopes.alias ?? ((name: string) => name)
-  const asked = new Set([...scopes.map(plain), ...identityScopes, 'offline_access'])
-  if (!granted.every((name) => asked.has(plain(name)))) refuse('scope')
+  const asked = [...scopes, ...identityScopes, 'offline_access']
+  const named = provider?.scopes.asAsked ?? ((name: string) => name)
+  if (!granted.every((name) => asked.includes(named(name, asked)))) refuse('scope')
   return granted
 }
 

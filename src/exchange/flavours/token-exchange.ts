@@ -1,10 +1,10 @@
 import { type Downstream, type Principal, SallyportError } from '../../model/index.ts'
 import { checkAnswer, type Expected } from '../check-answer.ts'
 import type { Subject } from '../subject-source.ts'
-import type { Flavour, TokenSource } from './flavour.ts'
+import type { ExchangeSource, Flavour, TokenSource } from './flavour.ts'
 import { targetNames, targetOf, targetParameters } from './target.ts'
 
-const type = (name: string): string => `urn:ietf:params:oauth:token-type:${name}`
+export const tokenType = (name: string): string => `urn:ietf:params:oauth:token-type:${name}`
 
 /** A subject token to be exchanged for one of this downstream. */
 export interface ExchangeAsk {
@@ -15,7 +15,12 @@ export interface ExchangeAsk {
   readonly subject: Subject
   /** Ask for a refresh token besides, to be kept as a stored connection. */
   readonly keep: boolean
+  /** What Entra wants to be satisfied (`claims` of OpenID Connect Core §5.5), as it said it. */
+  readonly claims?: string
 }
+
+/** The same where the subject token is a person's, and not the system's own. */
+export type SubjectAsk = ExchangeAsk & { readonly source: ExchangeSource }
 
 /**
  * Scopes about who somebody is, not about what may be done (OIDC Core §5.4). Servers add them to every token as
@@ -55,8 +60,8 @@ export const tokenExchange: Flavour<ExchangeAsk> = {
       grantType: 'urn:ietf:params:oauth:grant-type:token-exchange',
       parameters: [
         ['subject_token', subject.token],
-        ['subject_token_type', type('access_token')],
-        ['requested_token_type', type(keep ? 'refresh_token' : 'access_token')],
+        ['subject_token_type', tokenType('access_token')],
+        ['requested_token_type', tokenType(keep ? 'refresh_token' : 'access_token')],
         ...targetParameters(targetOf(source, downstream), source.scope),
       ],
     }
@@ -64,7 +69,7 @@ export const tokenExchange: Flavour<ExchangeAsk> = {
   interpret(ask, answer, now) {
     const { source, subject, principal, keep } = ask
     const types = keep ? ['refresh_token', 'access_token', 'jwt'] : ['access_token', 'jwt']
-    if (answer.issuedTokenType === undefined || !types.map(type).includes(answer.issuedTokenType)) {
+    if (answer.issuedTokenType === undefined || !types.map(tokenType).includes(answer.issuedTokenType)) {
       throw new SallyportError('exchange_response_refused', { field: 'issued_token_type' })
     }
     const sub = principal?.subject ?? subject.claims.subject

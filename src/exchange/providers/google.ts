@@ -28,7 +28,7 @@ export const google: Provider = {
     parameter: 'scope',
     separator: ' ',
     always: ['openid', 'email'],
-    alias: (scope) => aliases[scope] ?? scope,
+    asAsked: (granted) => aliases[granted] ?? granted,
     sentences: {
       openid: 'Know which Google account it is',
       email: 'Know its e-mail address',

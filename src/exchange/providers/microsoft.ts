@@ -1,8 +1,8 @@
+import { entraScope } from './entra-scopes.ts'
 import { accountOf, type Provider } from './provider.ts'
 
 const docs = 'https://learn.microsoft.com/en-us/entra/identity-platform'
 const codeFlow = `${docs}/v2-oauth2-auth-code-flow`
-const graph = 'https://graph.microsoft.com/'
 
 /** Of one tenant: any other one could be anybody's. */
 export const microsoft: Provider = {
@@ -23,8 +23,7 @@ export const microsoft: Provider = {
     parameter: 'scope',
     separator: ' ',
     always: ['openid', 'profile', 'offline_access'],
-    // Graph's are granted without the resource that stands before them.
-    alias: (scope) => (scope.startsWith(graph) ? scope.slice(graph.length) : scope),
+    asAsked: entraScope,
     sentences: {
       openid: 'Know which account it is',
       profile: 'Know your name',

@@ -104,8 +104,8 @@ export interface ProviderScopes {
   readonly separator: ' ' | ','
   /** Asked for besides those of the configuration. */
   readonly always: readonly string[]
-  /** What may be granted though it was asked for by another name, or not at all. */
-  readonly alias?: (scope: string) => string
+  /** The scope that was asked for and that a granted one stands for, where the provider has two names for it. */
+  readonly asAsked?: (granted: string, asked: readonly string[]) => string
   /** One plain sentence each, for the person who is asked. */
   readonly sentences: Readonly<Record<string, string>>
 }

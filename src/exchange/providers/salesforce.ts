@@ -18,7 +18,7 @@ export const salesforce: Provider = {
     parameter: 'scope',
     separator: ' ',
     always: ['refresh_token'],
-    alias: (scope) => (scope === 'offline_access' ? 'refresh_token' : scope),
+    asAsked: (granted) => (granted === 'offline_access' ? 'refresh_token' : granted),
     sentences: {
       api: 'Read and change what you can in Salesforce by its API',
       refresh_token: 'Do this while you are away',
