@@ -8,6 +8,8 @@ import { atEnd, temporaryFolder } from './processes.ts'
 export interface Vault {
   /** The section `vault` of a configuration. */
   readonly section: string
+  readonly address: string
+  readonly logins: Logins
 }
 
 interface Login {
@@ -26,7 +28,8 @@ export async function startVault(bao: string): Promise<Vault> {
     const { role_id: role, secret_id_file: file } = logins[name]
     return `    ${name}: { approle: { role: "${role}", secret: "file:${file}" } }`
   })
-  return { section: `vault:\n  address: ${server.address}\n  logins:\n${lines.join('\n')}\n` }
+  const section = `vault:\n  address: ${server.address}\n  logins:\n${lines.join('\n')}\n`
+  return { section, address: server.address, logins }
 }
 
 async function setUp(address: string, token: string, folder: string): Promise<Logins> {

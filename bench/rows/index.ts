@@ -5,6 +5,7 @@ import { gateway } from './gateway.ts'
 import { memory } from './memory.ts'
 import { mint } from './mint.ts'
 import { open } from './open-loop.ts'
+import { refreshStorm } from './refresh-storm.ts'
 import { start } from './start.ts'
 import { freshTokens, junkTokens } from './tokens.ts'
 
@@ -21,5 +22,6 @@ export const rows: readonly Row[] = [
   memory,
   start,
   mint,
+  refreshStorm,
   ...gateway,
 ]

@@ -1,8 +1,10 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { decodeJwt } from 'jose'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { fine } from '../kit/raw.ts'
 import { header, type WireMessage } from '../kit/wire.ts'
 import { type Bank, chunked, codeOf, get, post, startBank, statusOf } from './bank.ts'
+import { startKept } from './kept.ts'
 
 const refusal = 'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n'
 const personIn = (request: WireMessage) =>
@@ -139,5 +141,33 @@ describe('A49 refresh storm: nothing is kept from one person for another', { tim
       expect(statusOf(answer)).toBeGreaterThanOrEqual(400)
       expect(header(answer, 'cache-control')).toEqual(['no-store'])
     }
+  })
+})
+
+describe('A49 refresh storm: of grants that are kept', { timeout: 30_000 }, () => {
+  it('a downstream that refuses everything costs one refresh', async () => {
+    const { as, api, ...kept } = await startKept()
+    const alice = await kept.session('alice')
+    api.answer = () => 401
+    const answers = await Promise.all(Array.from({ length: 12 }, () => kept.ask(alice)))
+    expect(answers).toEqual(answers.map(() => ({ status: 502, code: 'credential_refused' })))
+    expect(await kept.ask(alice)).toEqual({ status: 502, code: 'credential_refused' })
+    expect(as.outcomes('alice')).toEqual(['issued', 'rotated'])
+    expect(api.seen.length).toBeLessThanOrEqual(26)
+  })
+
+  it('a provider that fails for one person is asked less and less, and for the others as ever', async () => {
+    const { as, ...kept } = await startKept()
+    as.life = 2
+    const [alice, bob] = [await kept.session('alice'), await kept.session('bob')]
+    for (const token of [alice, bob]) expect((await kept.ask(token)).status).toBe(200)
+    await wait(2100)
+    as.fate = ({ grant, subject }) =>
+      grant === 'refresh_token' && subject === 'alice' ? { status: 500 } : 'answer'
+    for (let turn = 0; turn < 10; turn += 1)
+      expect(await kept.ask(alice)).toEqual({ status: 502, code: 'exchange_unavailable' })
+    expect(as.refreshes('alice')).toBeLessThanOrEqual(6)
+    expect(await kept.ask(bob)).toEqual({ status: 200, code: undefined })
+    expect(as.refreshes('bob')).toBe(1)
   })
 })

@@ -12,6 +12,8 @@ export type ProxyFate =
 
 export interface FaultProxy {
   readonly address: string
+  /** How many requests have come. */
+  readonly requests: number
   fate: (method: string, path: string) => ProxyFate
   close(): Promise<void>
 }
@@ -34,7 +36,9 @@ async function pass(target: string, request: IncomingMessage, body: Buffer): Pro
 }
 
 export async function startFaultProxy(target: string): Promise<FaultProxy> {
+  let requests = 0
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    requests += 1
     const body = await bodyOf(request)
     const fate = it.fate(request.method ?? '', request.url ?? '')
     if (fate === 'reset') return void response.socket?.resetAndDestroy()
@@ -60,6 +64,9 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   await once(server, 'listening')
   const it: FaultProxy = {
     address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get requests() {
+      return requests
+    },
     fate: () => 'pass',
     close: async () => {
       server.closeAllConnections()

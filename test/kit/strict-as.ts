@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 import { unsignedJwt } from './provider.ts'
 
 export type Outcome =
@@ -30,7 +31,8 @@ export interface Asked {
 
 /**
  * What befalls a request. `reset` and `reset first` cut the connection, after and before the work; a status is
- * answered without doing anything; a number of milliseconds delays the work, and `hold` waits for a promise.
+ * answered without doing anything; a number of milliseconds delays the work, `hold` waits for a promise before it and
+ * `answerAfter` between it and the answer.
  */
 export type Fate =
   | 'answer'
@@ -38,6 +40,7 @@ export type Fate =
   | 'reset first'
   | { readonly delay: number; readonly then?: Fate }
   | { readonly hold: Promise<unknown>; readonly then?: Fate }
+  | { readonly answerAfter: Promise<unknown> }
   | { readonly status: number; readonly error?: string; readonly retryAfter?: number }
 
 interface Family {
@@ -60,7 +63,7 @@ export interface StrictServer {
   ahead: number
   fate: (asked: Asked) => Fate
   /** A token of a sign-in, to be exchanged. */
-  subjectToken(subject: string): string
+  subjectToken(subject: string, claims?: Readonly<Record<string, unknown>>): Promise<string>
   /** The tokens of an account that the person has just linked. */
   link(subject: string): { readonly rt: string; readonly at: string; readonly life: number }
   /** How often a refresh was asked for, for this person or anybody. */
@@ -112,7 +115,17 @@ function createBooks() {
   }
 }
 
+async function createSigner() {
+  const { privateKey, publicKey } = await generateKeyPair('EdDSA', { extractable: true })
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'EdDSA', use: 'sig' }
+  const header = { alg: 'EdDSA', kid: 'k', typ: 'at+jwt' }
+  const sign = (claims: object): Promise<string> =>
+    new CompactSign(Buffer.from(JSON.stringify(claims))).setProtectedHeader(header).sign(privateKey)
+  return { jwk, sign }
+}
+
 export async function startStrictServer(): Promise<StrictServer> {
+  const signer = await createSigner()
   const { families, accessTokens, next } = createBooks()
   const asked: Asked[] = []
 
@@ -195,6 +208,10 @@ export async function startStrictServer(): Promise<StrictServer> {
     } else if ('status' in fate) {
       const headers = fate.retryAfter === undefined ? {} : { 'retry-after': String(fate.retryAfter) }
       send(response, { ...refusal(fate.error ?? 'temporarily_unavailable', fate.status), headers })
+    } else if ('answerAfter' in fate) {
+      const answer = go()
+      await fate.answerAfter
+      send(response, answer)
     } else {
       await ('hold' in fate ? fate.hold : pause(fate.delay))
       await meet(fate.then ?? 'answer', response, go)
@@ -203,6 +220,10 @@ export async function startStrictServer(): Promise<StrictServer> {
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = new URL(request.url ?? '', 'http://any').pathname
+    if (path === '/jwks') {
+      send(response, { status: 200, body: { keys: [signer.jwk] } })
+      return
+    }
     if (request.method === 'GET') {
       const { issuer } = it
       const body = {
@@ -211,6 +232,7 @@ export async function startStrictServer(): Promise<StrictServer> {
         token_endpoint: `${issuer}/token`,
         revocation_endpoint: `${issuer}/revoke`,
         code_challenge_methods_supported: ['S256'],
+        jwks_uri: `${issuer}/jwks`,
       }
       send(response, path.startsWith('/.well-known/') ? { status: 200, body } : { status: 404 })
       return
@@ -240,7 +262,8 @@ export async function startStrictServer(): Promise<StrictServer> {
     life: 300,
     ahead: 0,
     fate: () => 'answer',
-    subjectToken: (sub) => unsignedJwt({ ...stamp(), sub, aud: 'sallyport', scope: 'openid' }),
+    subjectToken: (sub, claims = {}) =>
+      signer.sign({ ...stamp(), sub, aud: 'sallyport', scope: 'openid', ...claims }),
     link: (subject) => {
       const family: Family = {
         ...{ subject, audience: 'https://tracker.example', scope: 'read' },

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type OpenBaoCluster, parts, startOpenBaoCluster } from '../kit/parts.ts'
 import type { Told } from './refresh/orders.ts'
 import { served } from './refresh/served.ts'
+import { storeAt } from './refresh/store.ts'
 import { startTeam, type Team } from './refresh/team.ts'
 
 const patient = { timeout: 120_000, interval: 500 }
@@ -14,7 +15,10 @@ describe.skipIf(parts().openbao === undefined)('a secret store of three nodes', 
     bao = await startOpenBaoCluster()
     const leader = await bao.leader()
     const nodes = bao.nodes.map(({ address }) => address)
-    team = await startTeam({ address: leader.address, rootToken: bao.rootToken }, { nodes })
+    team = await startTeam({
+      ...(await storeAt({ address: leader.address, rootToken: bao.rootToken })),
+      nodes,
+    })
   }, 180_000)
   afterAll(async () => {
     await team.stop()

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parts } from '../kit/parts.ts'
 import type { Told } from './refresh/orders.ts'
 import { denied, served } from './refresh/served.ts'
+import { storeAt } from './refresh/store.ts'
 import { addUp, type Member, startTeam, type Team } from './refresh/team.ts'
 
 const { openbao } = parts()
@@ -22,7 +23,7 @@ describe.skipIf(openbao === undefined)('kill -9 of the process that refreshes', 
 
   /** All of it at once, since claims last: one process dies with three refreshes under way. */
   beforeAll(async () => {
-    team = await startTeam(openbao!)
+    team = await startTeam({ ...(await storeAt(openbao!)), address: openbao!.address })
     team.as.leeway = (subject) => (subject === 'after-leeway' ? 60 : 0)
     const [victim, ...others] = team.members as [Member, Member, Member]
     await team.expired(...people)

@@ -10,6 +10,7 @@ import { parts } from '../kit/parts.ts'
 import type { Fate } from '../kit/strict-as.ts'
 import type { Told } from './refresh/orders.ts'
 import { served } from './refresh/served.ts'
+import { storeAt } from './refresh/store.ts'
 import { startTeam, type Team } from './refresh/team.ts'
 
 const { openbao } = parts()
@@ -46,7 +47,7 @@ describe.skipIf(openbao === undefined)('three processes and one grant, whatever 
   let team: Team
   let people = 0
   beforeAll(async () => {
-    team = await startTeam(openbao!)
+    team = await startTeam({ ...(await storeAt(openbao!)), address: openbao!.address })
   })
   afterAll(() => team.stop())
 

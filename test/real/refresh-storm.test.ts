@@ -9,6 +9,7 @@ import { parts } from '../kit/parts.ts'
 import type { Fate } from '../kit/strict-as.ts'
 import type { Moment } from './refresh/orders.ts'
 import { denied, served } from './refresh/served.ts'
+import { storeAt } from './refresh/store.ts'
 import { type Member, startTeam, type Team } from './refresh/team.ts'
 
 const { openbao } = parts()
@@ -16,7 +17,7 @@ const { openbao } = parts()
 describe.skipIf(openbao === undefined)('three processes and one grant', { timeout: 60_000 }, () => {
   let team: Team
   beforeAll(async () => {
-    team = await startTeam(openbao!)
+    team = await startTeam({ ...(await storeAt(openbao!)), address: openbao!.address })
   })
   afterEach(async () => {
     team.as.fate = () => 'answer'

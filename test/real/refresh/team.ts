@@ -1,16 +1,13 @@
 /** Several processes with one secret store and one authorization server, told what to do one by one or all at once. */
 import { type ChildProcess, fork } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type FaultProxy, startFaultProxy } from '../../kit/fault-proxy.ts'
-import type { BaoAddress } from '../../kit/parts.ts'
 import { startStrictServer, type StrictServer } from '../../kit/strict-as.ts'
-import { setUpTenant } from '../../storage/secrets/openbao.ts'
-import type { FromMember, MemberPlan, Moment, Order, PlainLogin, Told } from './orders.ts'
+import type { FromMember, MemberPlan, Moment, Order, Told } from './orders.ts'
 
 const program = fileURLToPath(new URL('./member.ts', import.meta.url))
 
@@ -120,29 +117,19 @@ export function addUp(all: readonly Told[]): Told {
   return sum
 }
 
-/** `nodes`: a cluster's, which the members talk to without a proxy. */
-export async function startTeam(
-  at: BaoAddress,
-  { size = 3, nodes }: { readonly size?: number; readonly nodes?: readonly string[] } = {},
-): Promise<Team> {
+/** Where the members keep their grants: one address, with a proxy for each of them, or the nodes of a cluster without. */
+export interface Store extends Pick<MemberPlan, 'tenant' | 'group' | 'mounts' | 'logins'> {
+  readonly address?: string
+  readonly nodes?: readonly string[]
+}
+
+export async function startTeam({ address, nodes = [], ...store }: Store, size = 3): Promise<Team> {
   const as = await startStrictServer()
-  const group = 'crm'
-  const { mounts, logins, tenant } = await setUpTenant(at, {
-    groups: [group],
-    name: `team-${randomUUID().slice(0, 8)}`,
-  })
-  const plain = (name: keyof typeof logins): PlainLogin => {
-    const { role = '', secret, mount } = logins[name]
-    return { role, secret: secret?.reveal() ?? '', mount }
-  }
   const root = await mkdtemp(join(tmpdir(), 'sallyport-team-'))
-  const common = {
-    ...{ issuer: as.issuer, tenant, group, mounts },
-    logins: { runtime: plain('runtime'), connecting: plain('connecting'), keeper: plain('keeper') },
-  }
+  const common = { ...store, issuer: as.issuer }
   const startOne = async (): Promise<Running> => {
-    const proxy = nodes === undefined ? await startFaultProxy(at.address) : undefined
-    const addresses = proxy === undefined ? (nodes ?? []) : [proxy.address]
+    const proxy = address === undefined ? undefined : await startFaultProxy(address)
+    const addresses = proxy === undefined ? nodes : [proxy.address]
     return startMember({ ...common, addresses, folder: await mkdtemp(join(root, 'member-')) }, proxy)
   }
   const members = await Promise.all(Array.from({ length: size }, startOne))
@@ -166,7 +153,7 @@ export async function startTeam(
     async grant(subject) {
       const [first, ...others] = members
       if (!subject.startsWith('linked')) {
-        await first!.tell({ do: 'hand', subject, token: as.subjectToken(subject) })
+        await first!.tell({ do: 'hand', subject, token: await as.subjectToken(subject) })
         return
       }
       await first!.tell({ do: 'link', subject, tokens: as.link(subject) })
