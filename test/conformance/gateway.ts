@@ -75,7 +75,7 @@ async function signIn(folder: string, adminPort: number): Promise<string> {
 }
 
 /** The resource has the port in its name, so it is known before the listener is. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   await Promise.all(servers.map((server) => once(server, 'listening')))
   const ports = servers.map((server) => {

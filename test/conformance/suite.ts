@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
 import { lastLines } from '../kit/parts/run.ts'
 
@@ -15,11 +16,13 @@ export interface Check {
   /** Checks of one id can differ in this, and some repeat with the same. */
   readonly name: string
   readonly status: 'SUCCESS' | 'FAILURE' | 'WARNING' | 'SKIPPED' | 'INFO'
+  readonly description?: string
   readonly errorMessage?: string
 }
 
 interface Requirements {
   readonly server: readonly string[]
+  readonly client: readonly string[]
   readonly not_scored: readonly { readonly scenario: string; readonly leg: string }[]
 }
 
@@ -81,16 +84,55 @@ export async function runAuthorizationSuite(run: AuthorizationRun): Promise<read
   return (await Promise.all((await readdir(folder)).map((name) => checksIn(folder, name)))).flat()
 }
 
+/** The scenarios of authorization that a client has to pass, and those of extensions. */
+export async function clientScenarios(suite: string, revision: Revision) {
+  const { client, not_scored } = await requirements(suite, revision)
+  const extensions = not_scored.filter(({ leg }) => leg === 'client').map(({ scenario }) => scenario)
+  const isOurs = (name: string) => name.startsWith('auth/')
+  return { scored: client.filter(isOurs), extensions: extensions.filter(isOurs) }
+}
+
+export interface ClientRun extends Omit<SuiteRun, 'url'> {
+  /** The URL that each scenario is handed to (`as-client/driver.ts`). */
+  readonly driver: string
+}
+
+const relay = fileURLToPath(new URL('as-client/relay.mjs', import.meta.url))
+
+/** Runs the scenarios for clients, all at once. What they found is in the folder then. */
+export async function runClientSuite(run: ClientRun): Promise<void> {
+  const { suite, revision, folder, driver } = run
+  // It splits the command at each blank, and gives it to a shell.
+  const command = ['--command', '"$NODE" "$RELAY"']
+  const options = ['--requirements', revision, '--timeout', String(limitMs), '--output-dir', folder]
+  const env = { NODE: process.execPath, RELAY: relay, SALLYPORT_DRIVER: driver }
+  await runProgram(suite, ['client', ...command, ...options], { limit: limitMs, env })
+}
+
+/** What a scenario for clients found; its folder has its whole name. */
+export async function clientChecks(folder: string, scenario: string): Promise<Check[]> {
+  const [parent, start] = [join(folder, dirname(scenario)), `${basename(scenario)}-`]
+  const folders = await readdir(parent).catch(() => [])
+  const own = folders.find((name) => name.startsWith(start) && time.test(name.slice(start.length)))
+  return checksIn(parent, own, scenario)
+}
+
+interface Running {
+  readonly limit: number
+  readonly told?: (output: string) => void
+  readonly env?: Readonly<Record<string, string>>
+}
+
 async function runProgram(
   suite: string,
   args: readonly string[],
-  { limit, told }: { readonly limit: number; readonly told?: (output: string) => void },
+  { limit, told, env = {} }: Running,
 ): Promise<void> {
   const program = join(place(suite), 'dist', 'index.js')
-  // No environment: a proxy or a Node option of whoever runs this has no part in it.
+  // Nothing else of the environment: a proxy or a Node option of whoever runs this has no part in it.
   const child = spawn(process.execPath, [program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {},
+    env,
     timeout: limit,
   })
   let output = ''
