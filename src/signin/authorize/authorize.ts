@@ -204,12 +204,18 @@ async function admitted(visitor: Visitor, asking: Asking, inside: Inside): Promi
     heading: `You may not use ${asked.server.name}`,
     code: reason,
     sentence: error.row.sentence,
-    next: `You are signed in as ${visitor.name ?? visitor.principal.subject}. Tell whoever runs sallyport here, and name the code below.`,
+    next: `You are signed in as ${visitor.name ?? visitor.principal.subject}.${groupsLeftOut(visitor)} Tell whoever runs sallyport here, and name the code below.`,
     link: { at: errorUrl(back, new SallyportError('not_allowed')), text: 'Back to the app' },
     requestId: request.id,
   })
   return pageAnswer(403, page)
 }
+
+/** Entra names no group of somebody who is in more than 200. */
+const groupsLeftOut = ({ groupsComplete }: Visitor): string =>
+  groupsComplete
+    ? ''
+    : ' The identity provider left out some of your groups, so no rule on a group lets you in.'
 
 interface Noted {
   readonly kind: 'consent' | 'denial'
