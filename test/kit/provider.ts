@@ -38,6 +38,8 @@ export interface Provider {
   readonly discoveries: number
   /** A subject token of this provider. */
   subject(claims?: Record<string, unknown>): string
+  /** What a sign-in of a person gave: an access token, and a refresh token of its own family. */
+  login(claims?: Record<string, unknown>): { readonly accessToken: string; readonly refreshToken: string }
   /** Refresh tokens that still work. */
   readonly alive: ReadonlySet<string>
   readonly revoked: string[]
@@ -222,6 +224,11 @@ export function fakeProvider(clock: Clock, issuer = 'https://idp.example/realms/
       return discoveries
     },
     subject,
+    login(more = {}) {
+      const claims = { sub: 'alice', aud: 'account', azp: 'sallyport', scope: 'openid profile', ...more }
+      const family = { claims, used: new Map(), dead: false }
+      return { accessToken: unsignedJwt({ ...stamp(), ...claims }), refreshToken: refreshTokenOf(family) }
+    },
     alive,
     revoked,
     count: (grantType) => calls.filter(({ form }) => form['grant_type'] === grantType).length,

@@ -116,7 +116,8 @@ export interface WorldOptions {
   readonly clients?: readonly Client[]
   readonly servers?: readonly Server[]
   readonly login?: Partial<LoginIssuer>
-  readonly workloads?: readonly WorkloadIssuer[]
+  /** What the provider says of workloads, besides people. */
+  readonly workloads?: Omit<WorkloadIssuer, 'issuer'>
   readonly subjectFrom?: 'login' | 'none'
   readonly algorithm?: 'EdDSA' | 'ES256'
 }
@@ -193,7 +194,7 @@ async function startProcess(inside: Inside, state: State): Promise<Process> {
       lifetime: seconds(300),
       rotation: seconds(3_600),
       logins: [aLogin(idp, options.login)],
-      workloads: options.workloads ?? [],
+      workloads: options.workloads === undefined ? [] : [{ issuer: idp.issuer, ...options.workloads }],
       downstreams: [aDownstream('orders')],
     },
     {

@@ -33,7 +33,7 @@ export type LoginCheck =
  */
 export interface Logins extends SubjectSource {
   keep(kept: KeptLogin): Promise<void>
-  /** Asks the issuer, unless it was asked a moment ago. Never throws. */
+  /** Asks the issuer, unless it was asked often a moment ago. Never throws. */
   check(session: Session): Promise<LoginCheck>
   bar(scope: Scope): number
 }
@@ -51,12 +51,14 @@ interface Current {
   readonly claims?: Json
 }
 
-/** Asked so short a time ago, the issuer is not asked again. In seconds. */
-const justAsked = 60
+/** However often a client comes, the issuer is asked after one sign-in no more often than this in a minute. */
+const mostPerMinute = 10
+/** In seconds. */
+const minute = 60
 
 export function createLogins(deps: LoginsDeps): Logins {
   const flights = createFlights<Current>(deps.gate)
-  const inside = { ...deps, flights }
+  const inside = { ...deps, flights, isOften: countAsks(deps) }
   return {
     keep: async (kept) => {
       if (deps.login !== undefined) await keepLogin(kept, deps.login, deps)
@@ -67,7 +69,26 @@ export function createLogins(deps: LoginsDeps): Logins {
   }
 }
 
-type Inside = LoginsDeps & { readonly flights: Flights<Current> }
+type Inside = LoginsDeps & {
+  readonly flights: Flights<Current>
+  /** Counts one more time that a sign-in is asked after: is it too often? */
+  readonly isOften: (place: GrantPlace) => boolean
+}
+
+function countAsks({ clock }: Pick<LoginsDeps, 'clock'>): Inside['isOften'] {
+  let since = clock.now()
+  const asks = new Map<string, number>()
+  return (place) => {
+    if (clock.now() - since >= minute) {
+      since = clock.now()
+      asks.clear()
+    }
+    const key = placeKey(place)
+    const count = (asks.get(key) ?? 0) + 1
+    asks.set(key, count)
+    return count > mostPerMinute
+  }
+}
 
 /** @throws subject_expired, and then the session is over; secrets_*, exchange_*, cut */
 async function subjectToken({ session, minLife }: SubjectWanted, inside: Inside): Promise<Subject> {
@@ -86,10 +107,13 @@ async function subjectToken({ session, minLife }: SubjectWanted, inside: Inside)
 
 async function check(session: Session, inside: Inside): Promise<LoginCheck> {
   const { clock, log } = inside
-  const isRecent = ({ rt, obtained = epoch(0), exp = epoch(0) }: Grant): boolean =>
-    clock.now() - obtained < justAsked || (rt === undefined && exp > clock.now())
+  const isOften = inside.isOften(loginPlace(session))
+  const isGood = ({ rt, obtained = epoch(0), exp = epoch(0) }: Grant): boolean => {
+    const now = clock.now()
+    return rt === undefined ? exp > now : isOften && now - obtained < minute
+  }
   try {
-    const { claims } = await current(session, 'check', isRecent, inside)
+    const { claims } = await current(session, 'check', isGood, inside)
     return { state: 'alive', ...(claims === undefined ? {} : { claims }) }
   } catch (error) {
     if (isOver(error)) return { state: 'ended' }

@@ -13,8 +13,6 @@ import { answerOf, checkStill, type Parts, type Signed } from './begin.ts'
 import type { Generation } from './handles.ts'
 import { askAfter, isSamePerson } from './person.ts'
 
-/** The login issuer was asked so short a time ago that it need not be asked again. In seconds. */
-const justAsked = 60
 /** While the login issuer does not answer, what it said last holds for this long. In seconds. */
 const trustedFor = 3_600
 
@@ -90,7 +88,7 @@ async function checkPerson(signIn: SignIn, parts: Parts): Promise<SignIn> {
   const { deps } = parts
   const { session, checkedAt } = signIn
   const now = deps.clock.now()
-  if (session.subjectFrom !== 'login' || now - checkedAt < justAsked) return signIn
+  if (session.subjectFrom !== 'login') return signIn
   const asked = await askAfter(session, parts)
   if (asked.state === 'alive') return { ...signIn, session: asked.session, checkedAt: now }
   if (asked.state === 'unknown') {
