@@ -6,7 +6,7 @@ const two = `servers:
   a: { url: "http://127.0.0.1:9/mcp", allow: [anyone] }
   b: { url: "http://127.0.0.1:9/mcp", allow: [anyone] }`
 const desk = 'https://desk.acme.example/cb'
-const more = `clients: { desk: { id: desk, redirects: ["${desk}"] } }`
+const more = `clients: { desk: { id: desk, redirects: ["${desk}"] }, other: { id: other, redirects: ["${desk}"] } }`
 
 async function agreed(): Promise<{
   readonly world: World
@@ -37,6 +37,12 @@ describe('A20 confused deputy: what a person agreed to for one client', () => {
     expect(
       answerOf(await browser.open(world.request('desk', { redirect_uri: desk, resource: a }))).has('code'),
     ).toBe(true)
+  })
+
+  it('is worth nothing to another that somebody vouches for as well', async () => {
+    const { world, browser, a } = await agreed()
+    const page = pageOf(await browser.open(world.request('other', { redirect_uri: desk, resource: a })))
+    expect(page.says).toContain('Let other use a?')
   })
 
   it('is for one server, and for one person', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { startInstance } from '../kit/instance.ts'
 import { createBrowser, type Browser, walk } from '../kit/walk.ts'
-import { alice, bob, pageOf, startWorld, type World } from '../signin/world.ts'
+import { alice, bob, callback, challenge, pageOf, postJson, startWorld, type World } from '../signin/world.ts'
 
 /** A browser that has been to the IdP and stands before our callback, with the address that it was sent to. */
 async function before(world: World, as = alice): Promise<{ readonly browser: Browser; readonly at: URL }> {
@@ -72,6 +73,41 @@ describe('A22 the state of a login', () => {
     const again = await fetch(at, { redirect: 'manual', headers: { cookie } })
     expect(again.status).toBeGreaterThanOrEqual(400)
     expect(signIns(world)).toBe(1)
+  })
+
+  it('is good once where no IdP would refuse the second time', async () => {
+    const running = await startInstance({
+      form: 'dev',
+      front: 'gateway',
+      config: () => 'server: http://127.0.0.1:9/mcp\nallow: [anyone]\n',
+    })
+    const url = running.faces.gateway!.url
+    const registered = await postJson(`${url}/oauth2/register`, { redirect_uris: [callback] })
+    const request = new URL(`${url}/oauth2/authorize`)
+    request.search = new URLSearchParams({
+      response_type: 'code',
+      client_id: String(registered.body['client_id']),
+      redirect_uri: callback,
+      code_challenge: challenge,
+      code_challenge_method: 'S256',
+    }).toString()
+    const browser = createBrowser({ leaveAt: callback })
+    const page = pageOf(await browser.open(request))
+    const cookie = browser.jar.header(new URL(url), { crossSite: false, method: 'POST' })!
+    const [form] = page.forms
+    const body = new URLSearchParams(form!.fields.map(({ name, value }) => [name, value]))
+    body.set('user', 'alice')
+    const answers: number[] = []
+    for (let turn = 0; turn < 2; turn += 1) {
+      const answer = await fetch(form!.action, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { cookie, origin: url },
+        body,
+      })
+      answers.push(answer.status)
+    }
+    expect(answers).toEqual([303, 400])
   })
 
   it('ends after ten minutes', async () => {
