@@ -7,7 +7,7 @@ const oidc = '/.well-known/openid-configuration'
 const scopes = ['mcp', 'offline_access'] as const
 
 /** Authorization server metadata (RFC 8414 §2), with RFC 9207 §3 and the client ID metadata documents of MCP clients. */
-export function serverMetadata({ url, registration }: SignInSlice): object {
+export function serverMetadata({ url, registration }: SignInSlice, grants: readonly string[]): object {
   const methods = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']
   const algorithms = ['EdDSA', 'ES256', 'RS256', 'PS256']
   return {
@@ -20,7 +20,9 @@ export function serverMetadata({ url, registration }: SignInSlice): object {
     scopes_supported: scopes,
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: grants,
+    // Enterprise-managed authorization: assertions of the IdP (ID-JAG).
+    authorization_grant_profiles_supported: ['urn:ietf:params:oauth:grant-profile:id-jag'],
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: methods,
     token_endpoint_auth_signing_alg_values_supported: algorithms,
@@ -32,9 +34,9 @@ export function serverMetadata({ url, registration }: SignInSlice): object {
 }
 
 /** For clients that know no other form. They expect two more members, though no ID token is ever issued. */
-export function openIdMetadata(slice: SignInSlice): object {
+export function openIdMetadata(slice: SignInSlice, grants: readonly string[]): object {
   return {
-    ...serverMetadata(slice),
+    ...serverMetadata(slice, grants),
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['EdDSA'],
   }

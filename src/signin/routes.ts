@@ -19,19 +19,19 @@ const formType = 'application/x-www-form-urlencoded'
 export interface OpenParts {
   readonly slice: SignInSlice
   readonly clients: Pick<Clients, 'register'>
-  readonly tokens: Pick<Tokens, 'mount'>
+  readonly tokens: Pick<Tokens, 'grants' | 'mount'>
 }
 
 /** What clients ask for by themselves: metadata, registration, tokens. */
 export async function mountOpen(app: FastifyInstance, { slice, clients, tokens }: OpenParts): Promise<void> {
   await openToPages(app, (open) => {
-    mountMetadata(open, slice)
+    mountMetadata(open, slice, tokens.grants)
     if (slice.registration !== 'off') void open.register((scope) => mountRegistration(scope, clients))
     tokens.mount(open)
   })
 }
 
-function mountMetadata(app: FastifyInstance, slice: SignInSlice): void {
+function mountMetadata(app: FastifyInstance, slice: SignInSlice, grants: readonly string[]): void {
   const paths = metadataPaths(slice.url)
   const publish = (at: readonly string[], document: object) => {
     const text = JSON.stringify(document)
@@ -40,8 +40,8 @@ function mountMetadata(app: FastifyInstance, slice: SignInSlice): void {
         reply.header('cache-control', 'public, max-age=300').type('application/json').send(text),
       )
   }
-  publish(paths.oauth, serverMetadata(slice))
-  publish(paths.oidc, openIdMetadata(slice))
+  publish(paths.oauth, serverMetadata(slice, grants))
+  publish(paths.oidc, openIdMetadata(slice, grants))
 }
 
 async function mountRegistration(app: FastifyInstance, clients: Pick<Clients, 'register'>): Promise<void> {

@@ -43,6 +43,8 @@ export interface Approved {
 
 /** The token endpoint's half of the room, as the door sees it. */
 export interface Tokens {
+  /** The grant types that are served. */
+  readonly grants: readonly string[]
   /**
    * An authorization code: good once, for a minute (RFC 6749 §4.1.2).
    * @throws sign_in_too_old where this client's session at this server ended after the person had signed in

@@ -95,7 +95,7 @@ describe('A22 the state of a login', () => {
     const page = pageOf(await browser.open(request))
     const cookie = browser.jar.header(new URL(url), { crossSite: false, method: 'POST' })!
     const [form] = page.forms
-    const body = new URLSearchParams(form!.fields.map(({ name, value }) => [name, value]))
+    const body = new URLSearchParams(Object.fromEntries(form!.fields.map(({ name, value }) => [name, value])))
     body.set('user', 'alice')
     const answers: number[] = []
     for (let turn = 0; turn < 2; turn += 1) {

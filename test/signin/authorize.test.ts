@@ -323,6 +323,12 @@ describe('metadata', () => {
           registration_endpoint: `${world.url}/oauth2/register`,
           response_types_supported: ['code'],
           code_challenge_methods_supported: ['S256'],
+          grant_types_supported: expect.arrayContaining([
+            'authorization_code',
+            'refresh_token',
+            'client_credentials',
+          ]),
+          authorization_grant_profiles_supported: ['urn:ietf:params:oauth:grant-profile:id-jag'],
           authorization_response_iss_parameter_supported: true,
           client_id_metadata_document_supported: true,
         })

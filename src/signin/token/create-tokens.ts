@@ -56,6 +56,7 @@ export function createTokens(options: TokenOptions, accessTokens: AccessTokens, 
     }
   }
   return {
+    grants: [...grants.keys()],
     issueCode: codes.issue,
     upkeep: () => lookAfter(parts),
     mount: (app) =>
