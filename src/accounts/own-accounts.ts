@@ -71,7 +71,7 @@ async function overview(
 }
 
 /** What became of it, in the receipt's own words. */
-export function noticeOf({ status, connections }: Receipt): string {
+function noticeOf({ status, connections }: Receipt): string {
   const [connection] = connections
   const here =
     status === 'complete'

@@ -11,7 +11,7 @@
  * RFC 6749 §4.4 and §6, RFC 7009, RFC 7523 §2.2, RFC 8414, RFC 8693, RFC 8707.
  */
 export { boundedFetch } from './bounded-fetch.ts'
-export { type Challenge, readChallenge } from './challenge.ts'
+export { readChallenge } from './challenge.ts'
 export { claimsWanted } from './claims-challenges.ts'
 export { clientAuthentication } from './client-authentication.ts'
 export type { PendingLink } from './connect/begin.ts'

@@ -33,7 +33,7 @@ describe('A12 a person is cut while a grant of theirs is refreshed', { timeout: 
       expect(await asked).toEqual({ status: 401, code: 'cut' })
       answer.resolve(undefined)
       for (let turn = 0; turn < 100 && as.alive('alice').length > 0; turn += 1) await wait(30)
-    expect(as.alive('alice')).toEqual([])
+      expect(as.alive('alice')).toEqual([])
       expect((await kept.ask(alice)).status).toBe(401)
       await kept.restart()
       expect((await kept.ask(alice)).status).toBe(401)

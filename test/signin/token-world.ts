@@ -39,7 +39,7 @@ export const crm = aServer({ resource: `${url}/crm/mcp`, audiences: [`${url}/crm
 export const erp = aServer({ name: 'erp', resource: `${url}/erp/mcp`, audiences: [`${url}/erp/mcp`] })
 
 const key = new Secret(new Uint8Array(32).fill(9), 'key')
-export const redirect = 'https://chat.example/callback'
+const redirect = 'https://chat.example/callback'
 
 export function aClient(id: string, over: Partial<Client> = {}): Client {
   return {
@@ -301,9 +301,9 @@ async function postForm(at: string, form: Form, headers: Record<string, string>)
   return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) }
 }
 
-export const verifier = 'v'.repeat(43)
+const verifier = 'v'.repeat(43)
 
-export const challengeOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
+const challengeOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
 
 /** Alice, who has just signed in at the provider. */
 export function visitor({ clock }: Around, { issuer }: Idp, over: Partial<Visitor> = {}): Visitor {
