@@ -12,15 +12,11 @@ import {
 import { createAuthorizationServers } from './authorization-server.ts'
 import { type Claims, readClaims } from './claims.ts'
 import { clientCredentials } from './flavours/client-credentials.ts'
-import type {
-  ClientCredentialsSource,
-  Flavour,
-  TokenAnswer,
-  TokenRequest,
-  TokenSource,
-} from './flavours/flavour.ts'
+import type { ClientCredentialsSource, TokenRequest, TokenSource } from './flavours/flavour.ts'
 import { installationToken } from './flavours/installation.ts'
 import { tokenExchange } from './flavours/token-exchange.ts'
+import { exchangeSubject } from './exchange-subject.ts'
+import type { RequestToken } from './grant-request.ts'
 import type { Registration } from './registration.ts'
 import type { Subject } from './subject-source.ts'
 
@@ -29,7 +25,7 @@ export type Heard =
   | {
       readonly kind: 'token'
       readonly token: Secret
-      /** As a subject for an exchange; undefined where the token is opaque. */
+      /** As a subject for an exchange, where it is to be one and is not opaque. */
       readonly subject: Subject | undefined
       /** The member of the answer for which it would not be used. */
       readonly unfit?: string
@@ -46,6 +42,8 @@ export type Heard =
     }
   /** There was no answer that could be read. */
   | { readonly kind: 'failed'; readonly error: unknown }
+
+type Token = Omit<Extract<Heard, { readonly kind: 'token' }>, 'kind'>
 
 /** Token requests that are made to learn how a provider is configured; what comes back is thrown away. */
 export interface ProviderProbe {
@@ -91,7 +89,7 @@ function tap(fetch: GuardedFetch) {
     last = { status, text: answer.text }
     return new Response(answer.text === '' ? null : answer.text, { status, headers })
   }
-  return { fetch: tapped, last: () => last }
+  return { fetch: tapped, last: () => last, forget: () => void (last = undefined) }
 }
 
 function refusalOf(last: { readonly status: number; readonly text: string } | undefined): Heard | undefined {
@@ -120,7 +118,7 @@ function subjectOf(token: Secret, claims: Claims | undefined, now: EpochSeconds)
   return { token, claims, expiresAt: epoch(claims.expiresAt ?? now + 60) }
 }
 
-/** A token that no server has given: three parts, so that it is read before it is refused. */
+/** A token that no server has given, as if it were a person's: three parts, so that it is read before it is refused. */
 function bogusCanary(issuer: string): Canary {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const text = `${part({ alg: 'RS256', typ: 'at+jwt' })}.${part({ iss: issuer, sub: bogus, aud: bogus })}.${bogus}`
@@ -130,7 +128,7 @@ function bogusCanary(issuer: string): Canary {
       claims: readClaims(text) ?? { audiences: [], actors: [] },
       expiresAt: epoch(0),
     },
-    person: false,
+    person: true,
   }
 }
 
@@ -139,72 +137,77 @@ interface ProbeDeps {
   readonly clock: Clock
 }
 
-/** One request; `judge` throws for a token that would not be used. */
-type Ask = (
-  at: Registration,
-  request: TokenRequest,
-  judge?: (answer: TokenAnswer, now: EpochSeconds) => unknown,
-) => Promise<Heard>
+/** A token would not be used, for this member of the answer. */
+class Unfit extends Error {
+  readonly member: string
+  readonly token: Secret
 
-function createAsk(tapped: ReturnType<typeof tap>, clock: Clock): Ask {
+  constructor({ facts, code }: SallyportError, token: Secret) {
+    super('unfit')
+    this.member = facts.field ?? code
+    this.token = token
+  }
+}
+
+/** The way to the token endpoints, as for calls; whatever goes wrong there is told. */
+function createAsking({ fetch, clock }: ProbeDeps) {
+  const tapped = tap(fetch)
   const servers = createAuthorizationServers({ fetch: tapped.fetch, clock })
-  return async (at, request, judge = () => undefined) => {
-    let answer: TokenAnswer
+
+  const requestToken: RequestToken = async (flavour, ask, at) => {
+    const answer = await servers.token(at, flavour.prepare(ask))
     try {
-      answer = await servers.token(at, request)
+      return flavour.interpret(ask, answer, clock.now())
     } catch (error) {
-      return refusalOf(tapped.last()) ?? { kind: 'failed', error }
-    }
-    const token = answer.accessToken
-    const subject = subjectOf(token, answer.claims, clock.now())
-    try {
-      const outcome = judge(answer, clock.now())
-      const broad = typeof outcome === 'object' && outcome !== null && 'subject' in outcome
-      return { kind: 'token', token, subject, broad }
-    } catch (error) {
-      if (!(error instanceof SallyportError)) return { kind: 'failed', error }
-      return { kind: 'token', token, subject, unfit: error.facts.field ?? error.code }
+      throw error instanceof SallyportError ? new Unfit(error, answer.accessToken) : error
     }
   }
+  const hear = async (work: () => Promise<Token>): Promise<Heard> => {
+    tapped.forget()
+    try {
+      return { kind: 'token', ...(await work()) }
+    } catch (error) {
+      if (error instanceof Unfit)
+        return { kind: 'token', token: error.token, subject: undefined, unfit: error.member }
+      return refusalOf(tapped.last()) ?? { kind: 'failed', error }
+    }
+  }
+  return { tapped, servers, requestToken, hear }
 }
 
 export function createProviderProbe(deps: ProbeDeps): ProviderProbe {
   const { clock } = deps
-  const tapped = tap(deps.fetch)
-  const ask = createAsk(tapped, clock)
-  const by = <Wanted, Outcome>(flavour: Flavour<Wanted, Outcome>, it: Wanted, at: Registration) =>
-    ask(at, flavour.prepare(it), (answer, now) => flavour.interpret(it, answer, now))
+  const { tapped, servers, requestToken, hear } = createAsking(deps)
+  const plain = async (at: Registration, request: TokenRequest): Promise<Token> => {
+    const { accessToken: token, claims } = await servers.token(at, request)
+    return { token, subject: subjectOf(token, claims, clock.now()) }
+  }
   return {
-    withBogusCode: (at, redirect) =>
-      ask(at, {
-        grantType: 'authorization_code',
-        parameters: [
-          ['code', bogus],
-          ['redirect_uri', redirect],
-          ['code_verifier', bogus.repeat(3)],
-        ],
-      }),
-    asItself: (at, scope) =>
-      ask(at, {
-        grantType: 'client_credentials',
-        parameters: scope.length === 0 ? [] : [['scope', scope.join(' ')]],
-      }),
+    withBogusCode: (at, redirect) => hear(() => plain(at, bogusCode(redirect))),
+    asItself: (at, scope) => hear(() => plain(at, ownToken(scope))),
     exchange: ({ downstream, source, canary, keep }) => {
       const { subject, person } = canary ?? bogusCanary(source.issuer)
       const principal = person ? principalOf(source.issuer, subject) : undefined
-      return by(tokenExchange, { source, downstream, principal, subject, keep }, source)
+      const ask = { source, downstream, principal, subject, keep }
+      return hear(async () => {
+        const { secret: token } =
+          source.kind === 'exchange'
+            ? await exchangeSubject({ ...ask, source }, requestToken)
+            : await requestToken(tokenExchange, ask, source)
+        return { token, subject: undefined }
+      })
     },
-    clientCredentials: (downstream, source) => by(clientCredentials, { source, downstream }, source),
-    installation: async (source) => {
-      try {
+    clientCredentials: (downstream, source) =>
+      hear(async () => {
+        const answer = await requestToken(clientCredentials, { source, downstream }, source)
+        if (!('subject' in answer)) return { token: answer.secret, subject: undefined }
+        return { token: answer.subject.token, subject: answer.subject, broad: true }
+      }),
+    installation: (source) =>
+      hear(async () => {
         const { secret } = await installationToken(source, { fetch: tapped.fetch, now: clock.now })
-        return { kind: 'token', token: secret, subject: undefined }
-      } catch (error) {
-        const status = tapped.last()?.status ?? 0
-        if (!(error instanceof SallyportError) || status < 400) return { kind: 'failed', error }
-        return { kind: 'refused', status, error: error.code, description: '', numbers: [] }
-      }
-    },
+        return { token: secret, subject: undefined }
+      }),
     personal: (token) => {
       const subject = subjectOf(token, claimsIn(token), clock.now())
       if (subject === undefined) throw new SallyportError('token_malformed')
@@ -212,6 +215,20 @@ export function createProviderProbe(deps: ProbeDeps): ProviderProbe {
     },
   }
 }
+
+const bogusCode = (redirect: string): TokenRequest => ({
+  grantType: 'authorization_code',
+  parameters: [
+    ['code', bogus],
+    ['redirect_uri', redirect],
+    ['code_verifier', bogus.repeat(3)],
+  ],
+})
+
+const ownToken = (scope: readonly string[]): TokenRequest => ({
+  grantType: 'client_credentials',
+  parameters: scope.length === 0 ? [] : [['scope', scope.join(' ')]],
+})
 
 function claimsIn(token: Secret): Claims | undefined {
   try {

@@ -60,6 +60,37 @@ const exchanging =
 
 describe('Entra', () => {
   const shape = 'entra'
+  const onBehalf = 'exchange: { flavour: entra-obo, scope: "api://orders/orders.read" }'
+
+  test('on behalf of a person, as calls are', async () => {
+    const answer = token(
+      { oid: 'o', tid: 't', aud: 'orders', scp: 'orders.read' },
+      { scope: 'api://orders/orders.read' },
+    )
+    const forms: Readonly<Record<string, string>>[] = []
+    const script: Script = {
+      shape,
+      token: (form, issuer) => {
+        forms.push(form)
+        return exchanging(answer)(form, issuer)
+      },
+    }
+    const { found, wrong } = await look(script, { credential: onBehalf, subject: { oid: 'o', tid: 't' } })
+    expect(wrong).toEqual([])
+    expect(found.findings.map(({ code }) => code)).toContain('exchange_works')
+    expect(forms.at(-1)).toMatchObject({
+      requested_token_use: 'on_behalf_of',
+      scope: 'api://orders/orders.read',
+    })
+  })
+
+  test('without a person says that the exchange was not tried, and that the client is taken', async () => {
+    const script = { shape, token: exchanging(aadsts('invalid_grant', 50027)) } as const
+    const { found, wrong } = await look(script, { credential: onBehalf })
+    expect(wrong).toEqual([])
+    expect(found.untried).toContain('exchange_without_person')
+  })
+
   test.each([
     [90002, 'entra_tenant_unknown', 'login.issuer'],
     [700016, 'entra_app_unknown', 'login.client.id'],
@@ -92,14 +123,15 @@ describe('Entra', () => {
     [70011, 'entra_scope_invalid', 'downstreams.orders.exchange.scope'],
   ])('AADSTS%i of an exchange', async (number, code, setting) => {
     const script = { shape, token: exchanging(aadsts('invalid_grant', number)) } as const
-    const { wrong, setting: named } = await look(script, { credential: exchange, subject: {} })
+    const credential = number === 70003 ? exchange : onBehalf
+    const { wrong, setting: named } = await look(script, { credential, subject: {} })
     expect(wrong).toEqual([code])
     expect(named).toContain(setting)
   })
 
   test('AADSTS50076 is the person’s to do, and nothing is wrong', async () => {
     const script = { shape, token: exchanging(aadsts('interaction_required', 50076)) } as const
-    const { wrong, found } = await look(script, { credential: exchange, subject: {} })
+    const { wrong, found } = await look(script, { credential: onBehalf, subject: {} })
     expect(wrong).toEqual([])
     expect(found.findings.map(({ code }) => code)).toContain('entra_interaction')
   })

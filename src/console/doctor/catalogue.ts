@@ -293,7 +293,7 @@ export const catalogue = {
   entra_grant_unsupported: wrong(
     entraExchange,
     'Downstream {downstream}: Entra has no token exchange of RFC 8693 (AADSTS70003).',
-    'downstreams.{downstream}: the kind of its credential',
+    'downstreams.{downstream}.exchange.flavour: entra-obo',
   ),
   entra_consent_missing: wrong(
     entraExchange,

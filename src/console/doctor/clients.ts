@@ -70,6 +70,17 @@ function registered({ config }: Examination): readonly Registered[] {
         redirect: undefined,
         scope: undefined,
       })
+    // Where an ID-JAG is taken to.
+    if (source?.kind === 'exchange' && source.at !== undefined) {
+      const at = `${below}.at`
+      const more = {
+        redirect: undefined,
+        scope: undefined,
+        field: `${at}.client`,
+        issuerField: `${at}.issuer`,
+      }
+      found.push({ ...source.at, ...more })
+    }
     // What the catalogue knows has no metadata to go by.
     if (credential.kind !== 'linked' || credential.provider !== undefined) continue
     const { issuer, client, scope } = credential

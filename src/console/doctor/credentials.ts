@@ -54,6 +54,9 @@ function judge(
 /** Which token is exchanged in the trial, the best that there is. */
 function canaryOf({ source }: CredentialTerms, { words, tools, learnt }: Examination): Canary | undefined {
   if (words.subject !== undefined) return tools.provider.personal(words.subject)
+  // The other ways are for people's tokens alone.
+  if (source.kind === 'exchange' && (source.flavour ?? 'token-exchange') !== 'token-exchange')
+    return undefined
   return learnt.canaries.get(canaryKey(source.issuer, source.client))
 }
 
