@@ -12,8 +12,8 @@ export interface Client {
   /** The `client_id`. */
   readonly id: string
   /**
-   * What policy knows it by: a verified name, or `unverified`. For a client that shows no secret it depends on where it
-   * is answered, so it is known only once a redirect URI is: a refresh takes it from the sign-in.
+   * What policy knows it by: a verified name, or `unverified`. For a client that is not configured it depends on
+   * where it is answered, so it is known only once a redirect URI is: a refresh takes it from the sign-in.
    */
   readonly name: string
   /** What pages call it, where somebody vouches for its name. */

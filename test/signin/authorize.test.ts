@@ -113,6 +113,24 @@ describe('a client that the configuration names', () => {
     expect(asked.says).toContain('Let crm-ui use main?')
   })
 
+  it('keeps its name for rules where any program could receive its answer, and people are told so', async () => {
+    const world = await startWorld({
+      more,
+      servers: 'server: http://127.0.0.1:9/mcp\nallow: ["client:cli"]',
+    })
+    const cli = { redirect_uri: 'http://127.0.0.1:4711/cb' }
+    const browser = world.browser('http://127.0.0.1:4711/')
+    const pages: string[] = []
+    const left = await walk(browser, world.request('cli', cli), {
+      as: alice,
+      press: (page) => void pages.push(page.says),
+    })
+    expect(left.searchParams.has('code')).toBe(true)
+    expect(pages.at(-1)).toContain('Says it is “ cli ” – nobody has verified this')
+    const again = pageOf(await browser.open(world.request('cli', cli)))
+    expect(again.says).toContain('Nobody has verified this app')
+  })
+
   it('is known by the host that only it has, though it registered itself; by loopback it is not', async () => {
     const world = await startWorld({ more })
     const desk = await world.register({ redirect_uris: ['https://desk.acme.example/cb', callback] })

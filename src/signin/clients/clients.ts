@@ -10,11 +10,11 @@ import { createRegistrations } from './registration.ts'
 
 /** The MCP clients, wherever their registrations come from. */
 export interface Clients {
-  /** By `client_id`. One that shows no secret has no name yet. @throws client_metadata_refused, too_many_requests */
+  /** By `client_id`. One that is not configured has no name yet. @throws client_metadata_refused, too_many_requests */
   find(id: string): Promise<Client | undefined>
   /**
-   * The client by the name that policy knows it by, once it is known where its answer goes: what shows no secret of its own
-   * is who receives there, where nobody else can.
+   * The client by the name that policy knows it by, once it is known where its answer goes: what registered itself is who
+   * receives there, where nobody else can.
    */
   answeredAt(client: Client, redirect: string): Client
   /** The answer of the registration endpoint. @throws as `Registrations.register` */
@@ -53,20 +53,25 @@ export function createClients(slice: ClientsSlice, deps: ClientsDeps): Clients {
   return {
     find: async (id) => {
       const own = registered.get(id)
-      if (own !== undefined) return own.authentication.method === 'none' ? unnamed(own) : own
+      if (own !== undefined) return own
       if (isDocumentUrl(id)) return documents.find(id)
       return registrations.find(id)
     },
     register: registrations.register,
     answeredAt: (client, redirect) => {
-      if (!isExclusive(redirect)) return client
-      return registered.get(client.id) ?? nameSelfRegistered(client, redirect, known)
+      if (registered.has(client.id)) return isItself(client, redirect) ? client : withoutTitle(client)
+      return isExclusive(redirect) ? nameSelfRegistered(client, redirect, known) : client
     },
   }
 }
 
-function unnamed({ title: _title, ...client }: Client): Client {
-  return { ...client, name: 'unverified' }
+/** It has a secret or keys, or nobody else receives its answer. */
+const isItself = ({ authentication }: Client, redirect: string): boolean =>
+  authentication.method !== 'none' || isExclusive(redirect)
+
+/** Rules go by the name that was configured for the id; people are told that another program could come by it. */
+function withoutTitle({ title, ...client }: Client): Client {
+  return title === undefined ? client : { ...client, says: title }
 }
 
 function nameSelfRegistered(client: Client, redirect: string, known: Known): Client {
