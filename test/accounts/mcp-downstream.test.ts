@@ -159,8 +159,12 @@ describe('an MCP server that asks for more', () => {
     expect(await it.connect(browser)).toContain('mine is connected')
     expect(it.server.authorized.map(({ scope }) => scope)).toEqual(['mcp:basic', 'mcp:basic mcp:write'])
     expect(await it.call('alice')).toMatch(/^200 .*"mcp:basic","mcp:write"/)
+    it.resource.needs = 'mcp:admin'
+    await it.connect(browser)
+    expect(it.server.authorized.at(-1)!['scope']).toBe('mcp:basic mcp:write mcp:admin')
+    expect(await it.call('alice')).toMatch(/^200/)
     expect(await it.kept()).toBe(1)
-    expect(it.record().filter(({ reason }) => reason === 'scope_required')).toHaveLength(1)
+    expect(it.record().filter(({ reason }) => reason === 'scope_required')).toHaveLength(2)
   })
 
   it('is not asked again and again: what the person was asked for already is its own refusal', async () => {
@@ -238,5 +242,18 @@ describe('an MCP server that moves to another authorization server', () => {
       'refresh_token',
     ])
     expect(it.server.tokens.map((form) => form['resource'])).toEqual([it.resource.url, it.resource.url])
+  })
+
+  it('and has the account linked anew where its token ended and nothing refreshes it', async () => {
+    const it = await world()
+    const browser = it.browser()
+    await it.connect(browser)
+    const [first] = it.server.given.keys()
+    it.resource.takes = (token) => token !== first
+    expect(await it.connect(browser)).toContain('mine is connected')
+    expect(it.server.authorized).toHaveLength(2)
+    expect(it.server.registered).toHaveLength(1)
+    expect(await it.call('alice')).toMatch(/^200/)
+    expect(await it.kept()).toBe(1)
   })
 })

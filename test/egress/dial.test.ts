@@ -112,6 +112,17 @@ describe('the guarded dialler', () => {
     await expect(made.fetch('https://tokens.example/oauth2/token')).rejects.toEqual(refused)
   })
 
+  it('lets what runs on this machine name what runs there, and nobody else', async () => {
+    const made = make(['https://mcp.example'], {}, resolving('10.0.0.1'))
+    const here = `http://127.0.0.1:${port}`
+    expect(() => made.allowOrigin(here, 'https://mcp.example')).toThrow(refused)
+    expect(() => made.allowOrigin('http://10.0.0.1', here)).toThrow(refused)
+    made.allowOrigin('https://tokens.example', here)
+    await expect(made.fetch('https://tokens.example/')).rejects.toEqual(refused)
+    made.allowOrigin(here, 'http://localhost:1/mcp')
+    expect((await made.fetch(here)).status).toBe(200)
+  })
+
   it('follows no redirect, for `redirect: follow` neither', async () => {
     answer = (_req, res) => res.writeHead(302, { location: `http://127.0.0.1:${port}/next` }).end()
     const { fetch } = make([`http://127.0.0.1:${port}`])
