@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../../../src/config/index.ts'
 import { openFaces } from '../../../src/faces.ts'
-import { seconds } from '../../../src/model/index.ts'
+import { SallyportError, seconds } from '../../../src/model/index.ts'
 import { type Instance, openInstance } from '../../../src/wire.ts'
 import { quietLog } from '../../kit/quiet.ts'
 import { type Browser, createBrowser } from '../../kit/walk.ts'
@@ -30,7 +30,23 @@ export interface Settings {
 
 export const person = 'alice'
 
-export async function startSallyport({ downstream, files, url }: Settings): Promise<Sallyport> {
+/** Another socket, of whatever process, was quicker to take a port that was free. */
+const portTaken = (error: unknown): boolean =>
+  error instanceof SallyportError && error.cause instanceof Error && 'code' in error.cause
+    ? error.cause.code === 'EADDRINUSE'
+    : false
+
+export async function startSallyport(settings: Settings): Promise<Sallyport> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start(settings)
+    } catch (error) {
+      if (attempt === 5 || !portTaken(error)) throw error
+    }
+  }
+}
+
+async function start({ downstream, files, url }: Settings): Promise<Sallyport> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-as-client-'))
   const [egress, gateway, pages = 0, admin, telemetry] = (await freePorts(5)).map(String)
   const path = join(folder, 'sallyport.yaml')
@@ -51,7 +67,10 @@ ${downstream}
   try {
     const config = await loadConfig(path, { form: 'dev', env: {} })
     const instance = await openInstance(config, { log: quietLog, restored: false })
-    const faces = await openFaces(instance)
+    const faces = await openFaces(instance).catch(async (error: unknown) => {
+      await instance.close()
+      throw error
+    })
     return {
       instance,
       egress: faces.egress.url,
