@@ -1,4 +1,4 @@
-/** What becomes of a sign-in: it is refreshed, and after a cut it has to be made anew. */
+/** What becomes of a sign-in: it is refreshed, it ends with the account at the provider, and after a cut it has to be made anew. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { decodeJwt } from 'jose'
 import { describe, expect, it } from 'vitest'
@@ -34,6 +34,19 @@ describe('a sign-in', () => {
     expect(client.kept.tokens!.refresh_token).not.toBe(before.refresh_token)
     expect(client.kept.visits).toHaveLength(1)
     flowDone(context, `refresh, ${name}`)
+  })
+
+  it.for(companies)('ends at the next refresh when the account is locked, %s', async (name, context) => {
+    context.skip(!isHere(name))
+    const scene = await startScene(name)
+    const client = await scene.signIn('v1')
+    expect(await works(client)).toBe(true)
+    await scene.company.disable(scene.company.alice)
+    forget(client)
+    await expect(client.call('read_order', {})).rejects.toThrow('Unauthorized')
+    expect(client.kept.visits).toHaveLength(2)
+    await expect(scene.signIn('v1')).rejects.toThrow()
+    flowDone(context, `locked account, ${name}`)
   })
 
   it.for(companies)('has to be newer than a cut, in the same browser, %s', async (name, context) => {
