@@ -33,7 +33,8 @@ export interface GrantWriter {
   write(refreshed: Refreshed): Promise<LiveGrant>
   /** The same for one that is under way; undefined where none is. */
   pending(task: Pick<RefreshTask, 'place'>): Promise<LiveGrant> | undefined
-  readonly size: number
+  /** Places of those under way. */
+  places(): Iterable<string>
   /** Give up what was cut in the scope, and give it back. Says how many. */
   bar(scope: Scope): number
   /** One more try for each; what is not written then is lost. */
@@ -179,9 +180,7 @@ export function createGrantWriter(deps: WriterDeps): GrantWriter {
       const present = open.get(placeKey(task.place))
       return present === undefined ? undefined : patiently(present.writing, present.done)
     },
-    get size() {
-      return open.size
-    },
+    places: () => open.keys(),
     bar: (scope) => dropCut(scope, open, deps),
     async close() {
       const lost = await lastTryOfAll(open)

@@ -39,16 +39,16 @@ export interface Refresher {
 interface Running extends WriterDeps {
   readonly backoff: Backoff
   readonly writer: GrantWriter
+  /** Places whose refresh token is being spent. */
+  readonly spending: Set<string>
 }
 
-/** So many may be under way or wait for the store; whoever comes then waits before his refresh token is spent. */
-const maxOpen = 1000
+/** So many refreshed grants may be in memory alone. Further refresh tokens are not spent while the store is away. */
+const maxUnsaved = 1000
 
-async function callOnce(
-  task: RefreshTask,
-  claimed: Extract<Claimed, { ours: true }>,
-  running: Running,
-): Promise<Issued | Broad> {
+type Ours = Extract<Claimed, { ours: true }>
+
+async function callOnce(task: RefreshTask, claimed: Ours, running: Running): Promise<Issued | Broad> {
   const { rt, scopes } = claimed.grant
   if (rt === undefined) throw new SallyportError('reauth_required')
   const key = placeKey(task.place)
@@ -141,9 +141,19 @@ async function refreshInTurn(task: RefreshTask, stored: LiveGrant, running: Runn
   running.backoff.check(placeKey(task.place))
   const claimed = await claim(task, stored, running)
   if (!claimed.ours) return claimed.grant
+  try {
+    return await spend(task, claimed, running)
+  } finally {
+    running.spending.delete(placeKey(task.place))
+  }
+}
+
+/** @throws what `refresh` does, without our claim */
+async function spend(task: RefreshTask, claimed: Ours, running: Running): Promise<Grant> {
   let answer: Issued | Broad
   try {
     task.flight.still()
+    reserve(placeKey(task.place), running)
     answer = await callOnce(task, claimed, running)
   } catch (error) {
     if (isCode(error, 'reauth_required')) return afterRefusal(task, claimed, error, running)
@@ -157,6 +167,13 @@ async function refreshInTurn(task: RefreshTask, stored: LiveGrant, running: Runn
   return kept.grant
 }
 
+/** @throws secrets_unavailable */
+function reserve(place: string, { spending, writer }: Running): void {
+  if (new Set([...spending, ...writer.places()]).size >= maxUnsaved)
+    throw new SallyportError('secrets_unavailable')
+  spending.add(place)
+}
+
 /**
  * Refreshes stored grants when several processes may try at once and the provider honours each refresh token once:
  * claim by compare-and-swap, exactly one token call, and the result is written before it is used.
@@ -164,20 +181,11 @@ async function refreshInTurn(task: RefreshTask, stored: LiveGrant, running: Runn
 export function createRefresher(deps: RefreshDeps): Refresher {
   const owner = Buffer.from(deps.random(16)).toString('base64url')
   const writer = createGrantWriter({ ...deps, owner })
-  const running: Running = { ...deps, owner, writer }
+  const running: Running = { ...deps, owner, writer, spending: new Set() }
   // Several servers and sessions may need one linked account: a claim keeps out other processes only.
   const turns = createTurns()
-  let open = 0
   return {
-    async refresh(task, stored) {
-      if (open + writer.size >= maxOpen) throw new SallyportError('secrets_unavailable')
-      open += 1
-      try {
-        return await turns(placeKey(task.place), () => refreshInTurn(task, stored, running))
-      } finally {
-        open -= 1
-      }
-    },
+    refresh: (task, stored) => turns(placeKey(task.place), () => refreshInTurn(task, stored, running)),
     settle: async (task) => (await writer.pending(task))?.grant,
     bar: writer.bar,
     close: writer.close,

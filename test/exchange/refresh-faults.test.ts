@@ -286,7 +286,7 @@ describe('a store that is away after the refresh', { timeout: 30_000 }, () => {
     failWhenRefreshed(it)
     expect(await codeOf(() => ask(it))).toBe('secrets_unavailable')
     it.provider.knobs.respond = undefined
-    it.clock.advance(60)
+    it.clock.advance(100)
     it.secrets.failingWrites = undefined
     await ask(it, it.replica())
     expect(refreshes(it)).toBe(1)
