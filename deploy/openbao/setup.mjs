@@ -11,7 +11,8 @@ The administrative token comes from BAO_TOKEN or VAULT_TOKEN, a private CA from 
 
   --address URL       scheme, host and port of the server
   --tenant NAME       the tenant: a-z, 0-9, - and _
-  --group NAME        a vault group, by default the name of a server; may be given several times
+  --group NAME        a vault group, by default the name of a server; may be given several times. "login" is the
+                      group of people's sign-ins, needed where clients sign in at sallyport
   --name NAME         what the logins are for; default "sallyport"
   --kv PATH           mount of KV version 2; default "sp-kv"
   --transit PATH      mount of transit; default "sp-transit"

@@ -120,6 +120,8 @@ export interface WorldOptions {
   readonly workloads?: Omit<WorkloadIssuer, 'issuer'>
   readonly subjectFrom?: 'login' | 'none'
   readonly algorithm?: 'EdDSA' | 'ES256'
+  /** Of the data folder. */
+  readonly key?: string
 }
 
 /** The token endpoint on a real state, a real log and a stub provider, behind a real listener. */
@@ -128,7 +130,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const idp = await startIdp({ clock })
   onTestFinished(() => idp.close())
   const folder = temporaryFolder()
-  const keyring = openKeyring(folder, key)
+  const keyring = openKeyring(folder, options.key === undefined ? key : new Secret(options.key, 'key'))
   const audit = notedAudit()
   const around: Around = {
     clock,

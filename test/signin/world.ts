@@ -21,7 +21,7 @@ export const bob = { username: 'bob@acme.example', password: 'bob-password' }
 /** Where the answers of a test's client go: nothing listens there. */
 export const callback = 'http://127.0.0.1:7099/callback'
 
-const verifier = 'v'.repeat(43)
+export const verifier = 'v'.repeat(43)
 export const challenge = createHash('sha256').update(verifier).digest('base64url')
 
 export type Params = Readonly<Record<string, string | readonly string[] | undefined>>
